@@ -1,0 +1,124 @@
+"""TOML tables to parameters: what a configuration file may say of one parameter, checked by pydantic.
+
+[space.width]
+type = "int"
+low = 8
+high = 64
+step = 8
+log = true
+when = { block = ["plain", "residual"] }
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
+
+from ecojax.errors import InputError
+from ecojax.space.parameters import Choice, Float, Int, Parameter
+from ecojax.space.space import SearchSpace
+
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    when: dict[str, Scalar | list[Scalar]] = {}
+
+    def _condition(self) -> dict[str, tuple[Any, ...]]:
+        return {k: tuple(v) if isinstance(v, list) else (v,) for k, v in self.when.items()}
+
+
+class _FloatTable(_Table):
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+    default: float | None = None
+
+    def parameter(self, name: str) -> Parameter:
+        return Float(name, self.low, self.high, self.log, self.default, self._condition())
+
+
+class _IntTable(_Table):
+    type: Literal["int"]
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+    default: int | None = None
+
+    def parameter(self, name: str) -> Parameter:
+        return Int(name, self.low, self.high, self.step, self.log, self.default, self._condition())
+
+
+class _ChoiceTable(_Table):
+    type: Literal["choice"]
+    choices: list[Scalar]
+    ordered: bool = False
+    default: Scalar | None = None
+
+    def parameter(self, name: str) -> Parameter:
+        return Choice(name, tuple(self.choices), self.ordered, self.default, self._condition())
+
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(
+    Annotated[_FloatTable | _IntTable | _ChoiceTable, Field(discriminator="type")]
+)
+
+
+def parameter_from_table(name: str, table: Any, *, source: str) -> Parameter:
+    """One parameter from its TOML table.
+
+    Raises `InputError` that names the key, the file (`source`) and what would be right.
+    """
+    if not isinstance(table, Mapping):
+        raise InputError(
+            f"{source}: space.{name} = {table!r} must be a table such as "
+            '{ type = "int", low = 1, high = 4 }'
+        )
+    try:
+        return _ADAPTER.validate_python(dict(table)).parameter(name)
+    except ValidationError as error:
+        raise InputError(f"{source}: {explain(error, prefix=f'space.{name}')}") from None
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def space_from_tables(tables: Mapping[str, Any], *, source: str) -> SearchSpace:
+    """The `[space]` section of a file, whole. Raises `InputError` as `parameter_from_table` does."""
+    parameters = [parameter_from_table(name, table, source=source) for name, table in tables.items()]
+    try:
+        return SearchSpace(parameters)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def explain(error: ValidationError, *, prefix: str = "") -> str:
+    """The first complaint of a pydantic error as a sentence: which key, what it holds, what would be right."""
+    complaint = error.errors(include_url=False)[0]
+    discriminators = {"float", "int", "choice", "list[union[bool,int,float,str]]"}
+    path = [str(part) for part in complaint["loc"] if str(part) not in discriminators]
+    key = ".".join(part for part in [prefix, *path] if part)
+    kind, context, given = complaint["type"], complaint.get("ctx", {}), complaint.get("input")
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'; remove it or correct its spelling"
+    if kind == "missing":
+        return f"key '{key}' is missing; add it"
+    if kind == "union_tag_not_found":
+        return f'key \'{key}.type\' is missing; it is "float", "int" or "choice"'
+    if kind == "union_tag_invalid":
+        return f'{key}.type = {context.get("tag")!r} is unknown; it is "float", "int" or "choice"'
+    message = complaint["msg"]
+    return f"{key} = {given!r}: {message[:1].lower()}{message[1:]}"
