@@ -1,0 +1,37 @@
+"""The energy of programs and of inferences: meters, windows, and the protocol that makes a figure of them.
+
+    with open_meter("auto") as meter:
+        energy = per_inference(fn, state, ring, meter=meter, batch_size=64)
+        with measure(meter) as window:
+            params = window.sync(train(params))
+
+Importing this loads neither JAX nor NVML. It knows nothing of machine learning.
+"""
+
+from ecojax.energy.block import BlockWindow, measure
+from ecojax.energy.choose import METERS, open_meter
+from ecojax.energy.figure import Energy
+from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.modeled import ModeledMeter
+from ecojax.energy.nvml import NvmlMeter
+from ecojax.energy.protocol import per_inference
+from ecojax.energy.provenance import Provenance
+from ecojax.energy.replay import ReplayMeter
+from ecojax.energy.window import Window, half_width_95
+
+__all__ = [
+    "METERS",
+    "BlockWindow",
+    "Energy",
+    "Meter",
+    "ModeledMeter",
+    "NvmlMeter",
+    "Provenance",
+    "Reading",
+    "ReplayMeter",
+    "Window",
+    "half_width_95",
+    "measure",
+    "open_meter",
+    "per_inference",
+]
