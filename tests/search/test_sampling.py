@@ -1,0 +1,35 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import qmc
+
+from ecojax.errors import InputError
+from ecojax.search.sampling import latin_hypercube, sobol
+
+
+@pytest.mark.parametrize("sample", [sobol, latin_hypercube])
+def test_seeded_in_the_cube_and_without_warnings_at_any_size(sample: Callable[..., np.ndarray]) -> None:
+    for n in (0, 1, 2, 7, 20, 64):  # a warning would be an error here
+        points = sample(n, 5, 3)
+        assert points.shape == (n, 5)
+        assert ((points >= 0) & (points < 1)).all()
+        np.testing.assert_array_equal(points, sample(n, 5, 3))
+    assert not np.array_equal(sample(20, 5, 3), sample(20, 5, 4))
+
+
+def test_sobol_is_balanced_and_spreads_better_than_chance(rng: np.random.Generator) -> None:
+    for column in sobol(64, 6, 0).T:
+        assert np.bincount((column * 64).astype(int), minlength=64).tolist() == [1] * 64
+    assert qmc.discrepancy(sobol(50, 4, 0)) < 0.5 * qmc.discrepancy(rng.random((50, 4)))
+
+
+def test_latin_hypercube_has_one_point_a_slice() -> None:
+    for column in latin_hypercube(13, 4, 1).T:
+        assert sorted((column * 13).astype(int)) == list(range(13))
+
+
+def test_impossible_counts_are_refused() -> None:
+    for bad in ((-1, 2), (4, 0), (4, 30_000)):
+        with pytest.raises(InputError, match=str(max(bad))):
+            sobol(*bad, 0)
