@@ -1,0 +1,60 @@
+"""A prepared dataset as a source: each split from the cache, or decoded into it, or, failing that, into memory."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ecojax.data import cache
+from ecojax.data.dataset import Images, Labels
+from ecojax.data.known import KNOWN, Known
+from ecojax.data.memory import AvailableMemory, require_memory
+from ecojax.data.prepared import PreparedDataset
+from ecojax.data.progress import OnProgress
+from ecojax.data.source import Source
+
+
+def source(dataset: PreparedDataset, cache_dir: Path, available_memory: AvailableMemory) -> Source:
+    known = KNOWN.get(dataset.name)
+    title, class_names = known or Known(dataset.name)
+    unnamed = dataset.class_names == tuple(map(str, range(len(dataset.class_names))))
+    copy = " (JPEG copy)" if known and dataset.is_jpeg else ""
+    return Source(
+        name=dataset.name,
+        title=title + copy,
+        version=dataset.version,
+        origin=f"TFDS {dataset.name}:{dataset.version}{copy}",
+        class_names=class_names
+        if unnamed and len(class_names) == len(dataset.class_names)
+        else dataset.class_names,
+        image_shape=dataset.image_shape,
+        sizes=dataset.sizes,
+        read=partial(_read, dataset, cache_dir, available_memory),
+    )
+
+
+def _read(
+    dataset: PreparedDataset,
+    cache_dir: Path,
+    available_memory: AvailableMemory,
+    split: str,
+    on_progress: OnProgress | None,
+) -> tuple[Images, Labels]:
+    key = dataset.key(split)
+    cached = cache.read(cache_dir, key)
+    if cached is None and cache.write(cache_dir, key, dataset.decode(split, on_progress)):
+        cached = cache.read(cache_dir, key)
+    if cached is not None:
+        return cached
+
+    images = np.empty((key.num_examples, *key.image_shape), np.uint8)
+    require_memory(
+        images.nbytes, f"decoding split {split!r} of {dataset.name!r} without a cache", available_memory
+    )
+    labels = np.empty(key.num_examples, np.int32)
+    start = 0
+    for some_images, some_labels in dataset.decode(split, on_progress):
+        stop = start + len(some_labels)
+        images[start:stop], labels[start:stop] = some_images, some_labels
+        start = stop
+    return images, labels

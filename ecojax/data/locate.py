@@ -1,0 +1,81 @@
+"""A dataset's name to its prepared files: found on disk, or else prepared there."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ecojax.data import digits, prepared
+from ecojax.data.prepared import PreparedDataset
+from ecojax.data.progress import OnProgress
+from ecojax.errors import DataError
+
+# name[/config][:version]; a second colon or a leading namespace would send TFDS to the network for its registries.
+_NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:[0-9*]+\.[0-9*]+\.[0-9*]+)?", re.ASCII)
+
+
+def default_data_dir() -> Path:
+    """`$ECOJAX_DATA_DIR`, else the folder that TFDS itself uses."""
+    return Path(os.environ.get("ECOJAX_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def locate(
+    name: str, data_dir: Path, *, download: bool = True, on_progress: OnProgress | None = None
+) -> PreparedDataset:
+    """The dataset `name`, as TFDS spells it (`name[/config][:version]`), prepared under `data_dir`.
+
+    Raises:
+        DataError: the name is unknown, the dataset is of another kind, or it is neither there nor to be had.
+    """
+    if not _NAME.fullmatch(name):
+        raise _unknown(name)
+    builder = _builder_on_disk(name, data_dir) or _registered_builder(name, data_dir)
+    with prepared.only_news():
+        is_prepared = builder.is_prepared()
+    if not is_prepared:
+        prepared.classification_keys(
+            name, builder.info
+        )  # refuse before the download what would be refused after
+        _prepare(name, builder, data_dir, download=download, on_progress=on_progress)
+    return prepared.describe(Path(builder.data_path))
+
+
+def _builder_on_disk(name: str, data_dir: Path) -> Any:
+    """Whatever version lies there, older or newer than the one that this TFDS would prepare."""
+    from tensorflow_datasets.core import read_only_builder
+
+    try:
+        return read_only_builder.builder_from_files(name, data_dir=data_dir)
+    except Exception:  # absent or unreadable, in one of many ways; the registry knows what to say
+        return None
+
+
+def _registered_builder(name: str, data_dir: Path) -> Any:
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.registered import DatasetNotFoundError
+
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except DatasetNotFoundError as error:
+        raise _unknown(name) from error
+    except Exception as error:  # an unknown version or configuration raises AssertionError or ValueError
+        raise DataError(f"dataset {name!r} cannot be used: {prepared.first_line(error)}") from error
+
+
+def _unknown(name: str) -> DataError:
+    import tensorflow_datasets as tfds
+
+    known = [digits.NAME, *tfds.list_builders(with_community_datasets=False)]
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=4)
+    hint = f"did you mean {' or '.join(near)}? Otherwise choose" if near else "choose"
+    return DataError(
+        f"dataset {name!r} is unknown; {hint} digits (embedded), cifar10, cifar100, mnist, fashion_mnist, or any "
+        f"other image-classification dataset of TensorFlow Datasets, written name[/config][:version]"
+    )
+
+
+def _prepare(
+    name: str, builder: Any, data_dir: Path, *, download: bool, on_progress: OnProgress | None
+) -> None:
+    raise DataError(f"dataset {name!r} is not prepared in {data_dir}")

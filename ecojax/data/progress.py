@@ -1,0 +1,19 @@
+"""What a long step of loading reports while it runs, for whoever draws a progress bar."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` `unit`s of one step: an archive downloaded, a split written, a split decoded."""
+
+    stage: Literal["download", "prepare", "decode"]
+    item: str
+    done: int
+    total: int
+    unit: Literal["bytes", "images"]
+
+
+OnProgress = Callable[[Progress], None]
