@@ -1,0 +1,122 @@
+"""Convolutions whose gradients stay fast inside a compiled loop on the CPU.
+
+XLA's CPU backend recognises a convolution as fast only in the layout NHWC × HWIO → NHWC. The gradients that
+JAX derives of a stock convolution have other layouts; XLA rewrites them outside loops, but inside `lax.scan`
+they fall through to a generic kernel, 20 to 60 times slower (jax issue 12868). Here both gradients are written
+as canonical convolutions, and a depthwise convolution as a sum of shifted products, which fuses. Use on the
+CPU only: cuDNN wants the stock call. `convolution_for(backend)` gives the right one, to be passed to
+`nnx.Conv(conv_general_dilated=...)`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+CANONICAL = ("NHWC", "HWIO", "NHWC")
+Padding = Sequence[tuple[int, int]]
+
+
+def convolution_for(backend: str) -> Callable[..., jax.Array]:
+    """The convolution to use on `backend` ("cpu", "gpu", "tpu"), with `lax.conv_general_dilated`'s signature."""
+    return loop_safe_convolution if backend == "cpu" else lax.conv_general_dilated
+
+
+def loop_safe_convolution(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    window_strides: Sequence[int],
+    padding: Any,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    **options: Any,
+) -> jax.Array:
+    """`lax.conv_general_dilated`, by a faster route for 2-D stride-1 convolutions without dilation.
+
+    Args: lhs `[batch, height, width, in]`, rhs `[kernel_height, kernel_width, in / groups, out]`.
+    Returns `[batch, height', width', out]`. Anything but groups of 1, or as many groups as channels in and out,
+    goes to the stock convolution unchanged.
+    """
+    unit_strides = lhs.ndim == 4 and all(stride == 1 for stride in window_strides)
+    undilated = all(d == 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ())))
+    if unit_strides and undilated and _is_channels_last(dimension_numbers):
+        kernel_size = rhs.shape[:2]
+        pads = _explicit_padding(padding, lhs.shape[1:3], kernel_size)
+        within = all(
+            before < size and after < size for (before, after), size in zip(pads, kernel_size, strict=True)
+        )
+        if within and feature_group_count == 1:
+            return _convolution(lhs, rhs, pads)
+        if within and feature_group_count == lhs.shape[-1] == rhs.shape[-1]:
+            return _depthwise(lhs, rhs, pads)
+    return lax.conv_general_dilated(
+        lhs,
+        rhs,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        dimension_numbers,
+        feature_group_count,
+        **options,
+    )
+
+
+def _convolution(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
+    @jax.custom_vjp
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return _canonical(x, kernel, pads)
+
+    def forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        return convolve(x, kernel), (x, kernel)
+
+    def backward(saved: tuple[jax.Array, jax.Array], cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
+        x, kernel = saved
+        mirrored = [
+            (size - 1 - before, size - 1 - after)
+            for size, (before, after) in zip(kernel.shape[:2], pads, strict=True)
+        ]
+        # to the input: the cotangent convolved with the kernel turned by 180 degrees, in and out exchanged
+        dx = _canonical(cotangent, jnp.flip(kernel, (0, 1)).swapaxes(2, 3), mirrored)
+        # to the kernel: channels take the place of the batch, and the cotangent that of the kernel
+        dkernel = _canonical(x.transpose(3, 1, 2, 0), cotangent.transpose(1, 2, 0, 3), pads)
+        return dx, dkernel.transpose(1, 2, 0, 3)
+
+    convolve.defvjp(forward, backward)
+    return convolve(x, kernel)
+
+
+def _depthwise(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
+    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    height, width = (size - k + 1 for size, k in zip(padded.shape[1:3], kernel.shape[:2], strict=True))
+    taps = (
+        padded[:, row : row + height, column : column + width] * kernel[row, column, 0]
+        for row in range(kernel.shape[0])
+        for column in range(kernel.shape[1])
+    )
+    total = next(taps)
+    for tap in taps:
+        total = total + tap
+    return total
+
+
+def _canonical(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
+    return lax.conv_general_dilated(x, kernel, (1, 1), pads, dimension_numbers=CANONICAL)
+
+
+def _is_channels_last(dimension_numbers: Any) -> bool:
+    if isinstance(dimension_numbers, lax.ConvDimensionNumbers):
+        return tuple(dimension_numbers) == ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+    return tuple(dimension_numbers or ()) == CANONICAL
+
+
+def _explicit_padding(
+    padding: Any, spatial: Sequence[int], kernel_size: Sequence[int]
+) -> list[tuple[int, int]]:
+    if isinstance(padding, str):
+        padding = lax.padtype_to_pads(spatial, kernel_size, (1, 1), padding)
+    return [(int(before), int(after)) for before, after in padding]

@@ -1,0 +1,112 @@
+"""The registry of families: what parameters each ranges over, and how a configuration becomes a network.
+
+Every parameter here shapes the compiled program. What only changes numbers (dropout, learning rate, ...) belongs
+to the training recipe and costs no compilation.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import InputError
+from ecojax.space import Choice, Int, Parameter
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+ImageShape = tuple[int, int, int]
+
+_NORM = Choice("norm", ("batch", "none"), default="batch")
+_ACTIVATION = Choice("activation", ("relu", "silu", "gelu"), default="relu")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A named set of architectures.
+
+    `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
+    `module()` imports and gives the Flax class, whose keywords are those parameters' names.
+    """
+
+    name: str
+    parameters: Callable[[ImageShape], tuple[Parameter, ...]]
+    module: Callable[[], Any]
+
+    def architecture(self, configuration: Mapping[str, Any], image_shape: ImageShape) -> dict[str, Any]:
+        """The part of `configuration` that shapes the network; an inactive parameter takes its default.
+
+        (An inactive parameter cannot change the network: `kernel` of a network without convolutions, say.)
+        """
+        return {
+            parameter.name: configuration.get(parameter.name, _fallback(parameter))
+            for parameter in self.parameters(image_shape)
+        }
+
+    def build(
+        self,
+        configuration: Mapping[str, Any],
+        *,
+        image_shape: ImageShape,
+        num_classes: int,
+        dtype: Any,
+        rngs: "nnx.Rngs",
+    ) -> "nnx.Module":
+        """The network of `configuration`, with fresh weights. Jit-compile the call: eager nnx is slow."""
+        keywords = self.architecture(configuration, image_shape)
+        return self.module()(image_shape, num_classes, **keywords, dtype=dtype, rngs=rngs)
+
+
+def family(name: str) -> Family:
+    """The family called `name`. Raises `InputError` naming those there are."""
+    if name not in FAMILIES:
+        raise InputError(f"unknown model family '{name}'; there are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def _fallback(parameter: Parameter) -> Any:
+    return parameter.decode(0.5) if parameter.default is None else parameter.default
+
+
+def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+    halvings = max(1, int(math.log2(max(2, min(image_shape[:2])))))
+    with_stages = {"stages": tuple(range(1, min(4, halvings) + 1))}
+    return (
+        Int("stages", 0, min(4, halvings), default=min(2, halvings)),
+        Int("depth", 1, 3, default=1, when=with_stages),
+        Int("width", 8, 64, step=8, log=True, default=16),
+        Choice("growth", (1.0, 1.5, 2.0), ordered=True, default=1.5, when=with_stages),
+        Choice("kernel", (1, 3, 5, 7), ordered=True, default=3),
+        Choice("block", ("plain", "residual", "depthwise"), default="plain", when=with_stages),
+        Choice("pooling", ("max", "average", "stride", "none"), default="max", when=with_stages),
+        Choice("head", ("average", "flatten"), default="average"),
+        _NORM,
+        _ACTIVATION,
+    )
+
+
+def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+    return (
+        Int("hidden_layers", 0, 3, default=1),
+        Int("hidden_width", 8, 256, step=8, log=True, default=64, when={"hidden_layers": (1, 2, 3)}),
+        _NORM,
+        _ACTIVATION,
+    )
+
+
+def _convnet() -> Any:
+    from ecojax.models.convnet import ConvNet
+
+    return ConvNet
+
+
+def _mlp() -> Any:
+    from ecojax.models.mlp import MLP
+
+    return MLP
+
+
+FAMILIES = {
+    "convnet": Family("convnet", _convnet_parameters, _convnet),
+    "mlp": Family("mlp", _mlp_parameters, _mlp),
+}

@@ -1,0 +1,160 @@
+"""The compiled programs that train and judge one network shape: init, epoch, evaluate.
+
+state = program.init(seed)
+for epoch in range(epochs):
+    state, loss = program.epoch(state, numbers, images, labels, total_steps, key)   # one dispatch
+correct, loss = program.evaluate(state.weights, images, labels)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ecojax.models.network import Network, Weights
+from ecojax.train.augmentation import augment
+from ecojax.train.optimizer import make_optimizer
+
+EVALUATION_BATCH = 256
+
+
+class TrainState(NamedTuple):
+    """Everything an epoch changes."""
+
+    weights: Weights
+    optimizer_state: Any
+    step: jax.Array
+
+
+class Judgement(NamedTuple):
+    """How a network did on a labelled set of `n` images."""
+
+    accuracy: float
+    loss: float
+    n: int
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, binomial."""
+        return float(np.sqrt(self.accuracy * (1.0 - self.accuracy) / self.n))
+
+
+@dataclass(frozen=True)
+class TrainingProgram:
+    """One network trained by one optimizer at one batch size; everything else is an argument.
+
+    Equal programs compile to the same executables, so `TrainingProgram` is also the key of the program cache.
+    """
+
+    network: Network
+    optimizer: str
+    batch_size: int
+    max_shift: int
+
+    def init(self, key: jax.Array) -> TrainState:
+        """Fresh weights and optimizer state."""
+        weights = self.network.init(key)
+        placeholder = {"weight_decay": 0.0, "learning_rate": 0.0, "warmup": 0.0, "linear_decay": 0.0}
+        optimizer = make_optimizer(self.optimizer, jax.tree.map(jnp.float32, placeholder), jnp.float32(1))
+        return TrainState(weights, optimizer.init(weights.parameters), jnp.int32(0))
+
+    def epoch(
+        self,
+        state: TrainState,
+        numbers: Mapping[str, jax.Array],
+        images: jax.Array,
+        labels: jax.Array,
+        total_steps: jax.Array,
+        key: jax.Array,
+    ) -> tuple[TrainState, jax.Array]:
+        """One pass in a fresh random order; the incomplete last batch waits for the next epoch's order.
+
+        Args: images `[n, height, width, channels]` uint8, labels `[n]`, numbers as in `Recipe`.
+        Returns the new state and the mean training loss.
+        """
+        n = images.shape[0]
+        steps = n // self.batch_size
+        optimizer = make_optimizer(self.optimizer, numbers, total_steps)
+        order_key, step_key = jax.random.split(key)
+        order = jax.random.permutation(order_key, n)[: steps * self.batch_size]
+
+        def train_step(state: TrainState, batch: tuple[jax.Array, jax.Array]) -> tuple[TrainState, jax.Array]:
+            index, key = batch
+            augment_key, dropout_key = jax.random.split(key)
+            x = self.network.normalise(images[index])
+            x = augment(x, numbers, augment_key, max_shift=self.max_shift)
+            y = optax.smooth_labels(
+                jax.nn.one_hot(labels[index], self.network.num_classes), numbers["label_smoothing"]
+            )
+
+            def loss_of(parameters: Any) -> tuple[jax.Array, Any]:
+                logits, statistics = self.network.training_logits(
+                    state.weights._replace(parameters=parameters),
+                    x,
+                    dropout_rate=numbers["dropout"],
+                    key=dropout_key,
+                )
+                return optax.softmax_cross_entropy(logits, y).mean(), statistics
+
+            (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.weights.parameters)
+            updates, optimizer_state = optimizer.update(
+                gradient, state.optimizer_state, state.weights.parameters
+            )
+            parameters = optax.apply_updates(state.weights.parameters, updates)
+            return TrainState(Weights(parameters, statistics), optimizer_state, state.step + 1), loss
+
+        batches = order.reshape(steps, self.batch_size), jax.random.split(step_key, steps)
+        state, losses = jax.lax.scan(train_step, state, batches)
+        return state, losses.mean()
+
+    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Correct answers and summed cross-entropy over `[batches, batch, ...]`; a label of -1 is padding."""
+
+        def judge_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            x, y = batch
+            logits = self.network.logits(weights, x)
+            real = y >= 0
+            loss = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(y, 0))
+            return jnp.sum(real & (logits.argmax(-1) == y)), jnp.sum(jnp.where(real, loss, 0.0))
+
+        correct, loss = jax.lax.map(judge_batch, (images, labels))
+        return correct.sum(), loss.sum()
+
+    @cached_property
+    def jitted(self) -> "JittedProgram":
+        return JittedProgram(
+            jax.jit(self.init),
+            jax.jit(self.epoch, donate_argnums=0),
+            jax.jit(self.evaluate),
+            jax.jit(self.network.logits),
+        )
+
+
+class JittedProgram(NamedTuple):
+    """The jitted methods of a program, held together so that their caches live and die with it."""
+
+    init: Any
+    epoch: Any
+    evaluate: Any
+    logits: Any
+
+
+def padded_batches(
+    images: np.ndarray, labels: np.ndarray, batch: int = EVALUATION_BATCH
+) -> tuple[np.ndarray, np.ndarray]:
+    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label -1."""
+    batch = min(batch, len(images))
+    missing = -len(images) % batch
+    x = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+    y = np.concatenate([labels.astype(np.int32), np.full(missing, -1, np.int32)])
+    return x.reshape(-1, batch, *images.shape[1:]), y.reshape(-1, batch)
+
+
+def judgement(correct: Any, loss: Any, n: int) -> Judgement:
+    """The sums that `evaluate` gave over `n` images, as rates."""
+    return Judgement(float(correct) / n, float(loss) / n, n)
