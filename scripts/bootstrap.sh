@@ -78,7 +78,7 @@ install_extras() { # extra...
 
 install() { # extra...
   local extras build='CPU build'
-  extras=$(printf '%s\n' $have "$@" | sort -u | xargs)
+  extras=$(echo $(printf '%s\n' $have "$@" | sort -u))
   [[ " $extras " != *' cuda '* ]] || build='CUDA build'
   say "installing into $venv with the $build of JAX; this happens once and takes some minutes"
   trap 'exit 130' INT TERM # not a failure of the install: leave the stamp at "installing"
