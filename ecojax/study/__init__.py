@@ -1,0 +1,10 @@
+"""The record of a search: trials, settings and weights in one folder, durable the moment a trial ends.
+
+This room knows records only: nothing of engines, models or meters.
+"""
+
+from ecojax.study.metrics import METRICS, Metric
+from ecojax.study.store import StudyStore
+from ecojax.study.trial import Status, Trial
+
+__all__ = ["METRICS", "Metric", "Status", "StudyStore", "Trial"]

@@ -1,0 +1,58 @@
+"""What a trial's metrics are called, in which unit, and which way is better."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ecojax.errors import InputError
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a trial. `objective` says whether a search may optimise it."""
+
+    name: str
+    direction: Direction
+    unit: str
+    meaning: str
+    objective: bool = True
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "maximize", "", "share of validation images classified correctly"),
+        Metric("energy_per_sample_j", "minimize", "J", "energy of one inference, at the study's batch size"),
+        Metric("latency_ms", "minimize", "ms", "time of one inference batch on the device"),
+        Metric("parameters", "minimize", "", "trained parameters"),
+        Metric("flops", "minimize", "", "floating-point operations of one inference, by XLA's count"),
+        Metric("train_energy_j", "minimize", "J", "energy of training, compilation not counted"),
+        Metric("train_seconds", "minimize", "s", "time of training, compilation not counted"),
+        Metric(
+            "energy_per_sample_j_ci95",
+            "minimize",
+            "J",
+            "half width of the 95 % interval of the energy",
+            False,
+        ),
+        Metric("accuracy_se", "minimize", "", "standard error of the validation accuracy (binomial)", False),
+        Metric("validation_loss", "minimize", "nat", "mean cross-entropy on the validation images", False),
+        Metric(
+            "test_accuracy", "maximize", "", "share of test images correct; frontier members, once", False
+        ),
+        Metric("compile_seconds", "minimize", "s", "time of compilation", False),
+        Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
+        Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),
+        Metric("trial_seconds", "minimize", "s", "time of everything this trial did", False),
+    )
+}
+
+
+def objective(name: str) -> Metric:
+    """The metric called `name`, if a search can optimise it. Raises `InputError` naming those it can."""
+    metric = METRICS.get(name)
+    if metric is None or not metric.objective:
+        possible = ", ".join(name for name, metric in METRICS.items() if metric.objective)
+        raise InputError(f"'{name}' is no objective; choose among {possible}")
+    return metric

@@ -1,0 +1,359 @@
+"""The SQLite store of one study.
+
+    <folder>/study.db        settings and trials, write-ahead logged, synced before a trial counts as ended
+    <folder>/study.lock      held by the process that writes
+    <folder>/weights/*.npz   arrays by name, written whole before the trial that refers to them ends
+
+Nothing read back is ever executed: JSON text and plain arrays only.
+"""
+
+import fcntl
+import json
+import os
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ecojax.errors import StudyError
+from ecojax.study.trial import Status, Trial
+
+APPLICATION_ID = 0x45434F4A  # "ECOJ": tells our database from any other in the same place
+SCHEMA_VERSION = 1
+DATABASE, LOCK, WEIGHTS = "study.db", "study.lock", "weights"
+
+_SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    configuration TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    metrics TEXT NOT NULL DEFAULT '{}',
+    provenance TEXT NOT NULL DEFAULT '{}',
+    details TEXT NOT NULL DEFAULT '{}',
+    error TEXT,
+    weights TEXT,
+    started_at TEXT,
+    ended_at TEXT
+) STRICT;
+"""
+
+
+class StudyStore:
+    """A study's folder, open. Use `create` or `open`; close it, or use it as a context manager."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: int | None):
+        self.folder = folder
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def create(cls, folder: Path | str, settings: Mapping[str, Any]) -> "StudyStore":
+        """A new study in `folder`, which must not exist or be empty; open for writing.
+
+        Raises `StudyError` when it holds anything, or cannot be written. Until the database is whole, nothing
+        called `study.db` is there.
+        """
+        folder = Path(folder)
+        check_vacant(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=".study-", dir=folder)
+            os.close(descriptor)
+        except OSError as error:
+            raise StudyError(
+                f"cannot write the study to '{folder}': {error.strerror}; choose another --out"
+            ) from None
+        try:
+            lock = _acquire(folder)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            rows = [(name, json.dumps(value)) for name, value in settings.items()]
+            connection.executemany("INSERT INTO settings VALUES (?, ?)", rows)
+        finally:
+            connection.close()
+        os.replace(temporary, folder / DATABASE)
+        return cls(folder, _connect(folder / DATABASE), lock)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, write: bool = False) -> "StudyStore":
+        """The study in `folder`. With `write`, alone: a second writer is refused.
+
+        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, and one in use.
+        """
+        folder = Path(folder)
+        database = folder / DATABASE
+        if not database.is_file():
+            raise StudyError(
+                f"'{folder}' holds no study (no {DATABASE}); give the folder that a search wrote"
+            )
+        if write and not (os.access(folder, os.W_OK) and os.access(database, os.W_OK)):
+            raise StudyError(f"the study '{folder}' is read-only; make it writable or copy it elsewhere")
+        lock = _acquire(folder) if write else None
+        try:
+            connection = _connect(database)
+            try:
+                _check_identity(connection, folder)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+        return cls(folder, connection, lock)
+
+    def close(self) -> None:
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "StudyStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Settings
+
+    def settings(self) -> dict[str, Any]:
+        """What the study was started with, and what it has noted since."""
+        with self._faults():
+            rows = self._connection.execute("SELECT name, value FROM settings").fetchall()
+            return {name: json.loads(value) for name, value in rows}
+
+    def set(self, name: str, value: Any) -> None:
+        """Notes a setting, durably."""
+        with self._faults():
+            self._connection.execute(
+                "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, json.dumps(value)),
+            )
+
+    # Trials
+
+    def trials(self) -> list[Trial]:
+        """All trials, by id."""
+        with self._faults():
+            return [_trial(row) for row in self._connection.execute("SELECT * FROM trials ORDER BY id")]
+
+    def trial(self, id_: int) -> Trial | None:
+        with self._faults():
+            row = self._connection.execute("SELECT * FROM trials WHERE id = ?", (id_,)).fetchone()
+            return None if row is None else _trial(row)
+
+    def start(self, id_: int, configuration: Mapping[str, Any], *, origin: str, seed: int) -> Trial:
+        """Notes that a trial begins; one that was cut off before it ended begins again."""
+        with self._faults():
+            self._connection.execute(
+                "INSERT INTO trials (id, status, configuration, origin, seed, started_at) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at WHERE status = 'running'",
+                (id_, Status.RUNNING, json.dumps(configuration), origin, seed, _now()),
+            )
+        trial = self.trial(id_)
+        assert trial is not None
+        return trial
+
+    def end(
+        self,
+        id_: int,
+        status: Status,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        provenance: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        arrays: Mapping[str, Any] | None = None,
+    ) -> Trial:
+        """Ends a running trial, durably: when this returns, a power cut no longer loses it.
+
+        `arrays` are the weights by name. Raises `StudyError` when the trial is not running.
+        """
+        weights = None if arrays is None else self._write_arrays(id_, arrays)
+        with self._faults():
+            changed = self._connection.execute(
+                "UPDATE trials SET status = ?, metrics = ?, provenance = ?, details = ?, error = ?, weights = ?, "
+                "ended_at = ? WHERE id = ? AND status = 'running'",
+                (
+                    status,
+                    json.dumps(dict(metrics or {})),
+                    json.dumps(dict(provenance or {})),
+                    json.dumps(dict(details or {})),
+                    error,
+                    weights,
+                    _now(),
+                    id_,
+                ),
+            ).rowcount
+        if not changed:
+            raise StudyError(f"trial {id_} of '{self.folder}' is not running, so it cannot end")
+        trial = self.trial(id_)
+        assert trial is not None
+        return trial
+
+    def add_metrics(self, id_: int, metrics: Mapping[str, float]) -> None:
+        """Adds figures that come after the end of a trial (its test accuracy)."""
+        with self._faults():
+            self._connection.execute(
+                "UPDATE trials SET metrics = json_patch(metrics, ?) WHERE id = ?",
+                (json.dumps(dict(metrics)), id_),
+            )
+
+    def arrays(self, trial: Trial) -> dict[str, Any]:
+        """The weights of a trial by name. Raises `StudyError` when they are gone or damaged."""
+        import numpy as np
+
+        if trial.weights is None:
+            raise StudyError(f"trial {trial.id} ({trial.status}) has no weights; pick a complete trial")
+        path = self.folder / WEIGHTS / Path(trial.weights).name  # never outside the study
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except FileNotFoundError:
+            raise StudyError(f"the weights of trial {trial.id} are gone: '{path}' is not there") from None
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise StudyError(f"the weights of trial {trial.id} in '{path}' are damaged: {error}") from None
+
+    def _write_arrays(self, id_: int, arrays: Mapping[str, Any]) -> str:
+        import numpy as np
+
+        name = f"{id_:06d}.npz"
+        folder = self.folder / WEIGHTS
+        temporary = folder / f".{name}.part"
+        try:
+            folder.mkdir(exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **dict(arrays))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise StudyError(
+                f"cannot write the weights of trial {id_} to '{folder}': {error.strerror}"
+            ) from None
+        return name
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, json.JSONDecodeError, ValueError) as error:
+            raise _damaged(self.folder, error) from None
+
+
+def check_vacant(folder: Path) -> None:
+    """Raises `StudyError` unless a new study may be made in `folder`: it does not exist, or is an empty folder."""
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise StudyError(f"'{folder}' is a file; give a folder that is empty or does not exist yet")
+        # what an interrupted creation leaves behind is nobody's work
+        entries = [
+            entry.name
+            for entry in folder.iterdir()
+            if entry.name != LOCK and not entry.name.startswith(".study-")
+        ]
+    except OSError as error:
+        raise StudyError(f"cannot read '{folder}': {error.strerror}; choose another --out") from None
+    if DATABASE in entries:
+        raise StudyError(
+            f"'{folder}' already holds a study; add --resume to go on with it, or choose another --out"
+        )
+    if entries:
+        raise StudyError(
+            f"'{folder}' holds other files ('{sorted(entries)[0]}'), nothing was written; choose another --out"
+        )
+
+
+def _connect(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(database, isolation_level=None, timeout=30.0)
+    connection.row_factory = sqlite3.Row
+    try:
+        # readers need not wait for the writer, and a commit is on the disk when it returns
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.OperationalError:
+        pass  # a read-only folder can still be read
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged(database.parent, error) from None
+    return connection
+
+
+def _check_identity(connection: sqlite3.Connection, folder: Path) -> None:
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION_ID:
+            raise StudyError(f"'{folder / DATABASE}' is a database of another program, not an ecojax study")
+        if version != SCHEMA_VERSION:
+            raise StudyError(
+                f"the study '{folder}' has format {version}, this ecojax reads format {SCHEMA_VERSION}; "
+                f"open it with the ecojax that wrote it, or start a new study"
+            )
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        connection.execute("SELECT name, value FROM settings LIMIT 1").fetchone()
+        connection.execute("SELECT id, status, configuration FROM trials LIMIT 1").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _damaged(folder, error) from None
+
+
+def _damaged(folder: Path, error: Exception) -> StudyError:
+    return StudyError(
+        f"the study database '{folder / DATABASE}' cannot be used ({error}); "
+        "restore it from a copy, or start a new study in another folder"
+    )
+
+
+def _acquire(folder: Path) -> int:
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StudyError(f"cannot lock the study '{folder}': {error.strerror}; is it writable?") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StudyError(
+            f"the study '{folder}' is being written by another process; wait for it, or choose another --out"
+        ) from None
+    return descriptor
+
+
+def _trial(row: sqlite3.Row) -> Trial:
+    return Trial(
+        id=row["id"],
+        status=Status(row["status"]),
+        configuration=json.loads(row["configuration"]),
+        origin=row["origin"],
+        seed=row["seed"],
+        metrics=json.loads(row["metrics"]),
+        provenance=json.loads(row["provenance"]),
+        details=json.loads(row["details"]),
+        error=row["error"],
+        weights=row["weights"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

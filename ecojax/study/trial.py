@@ -1,0 +1,44 @@
+"""One configuration, evaluated: the record that a search leaves of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """How a trial stands. All but `RUNNING` and `COMPLETE` are ends without objectives, never fake numbers."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    DIVERGED = "diverged"  # the loss left the finite numbers
+    OOM = "oom"  # the device's or host's memory did not suffice
+    INVALID = "invalid"  # the network could not be built
+    UNMETERED = "unmetered"  # its energy failed a gate of the measuring protocol
+    FAILED = "failed"  # anything else; `error` says what
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of the study. `metrics` are in the units of `ecojax.study.METRICS`; `provenance` is text per metric.
+
+    `origin` tells where the configuration came from (default, sobol, variation, ...); times are ISO 8601, UTC;
+    `weights` is a file name inside the study's folder.
+    """
+
+    id: int
+    status: Status
+    configuration: Mapping[str, Any]
+    origin: str
+    seed: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    weights: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.status is Status.COMPLETE
