@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -78,4 +79,30 @@ def _unknown(name: str) -> DataError:
 def _prepare(
     name: str, builder: Any, data_dir: Path, *, download: bool, on_progress: OnProgress | None
 ) -> None:
-    raise DataError(f"dataset {name!r} is not prepared in {data_dir}")
+    """Prepare an absent dataset: four of them by our own means, the rest by TensorFlow's, where installed."""
+    from ecojax.data.prepare import RECIPES, prepare
+
+    absent = f"dataset {name!r} is not prepared in {data_dir}"
+    elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and --data-dir"
+    ours = builder.name in RECIPES
+    if not ours and find_spec("tensorflow") is None:
+        raise DataError(
+            f"{absent}, and preparing it needs TensorFlow: pip install 'ecojax[tensorflow]' and run this again, "
+            f"or provide it by {elsewhere}"
+        )
+    if not download:
+        raise DataError(
+            f"{absent}, and downloading is switched off; switch it on, or provide it by {elsewhere}"
+        )
+    if ours:
+        prepare(builder.name, data_dir, on_progress=on_progress)
+        return
+    import tensorflow_datasets as tfds
+
+    try:
+        tfds.builder(name, data_dir=data_dir, file_format="array_record").download_and_prepare()
+    except Exception as error:  # whatever the network, TensorFlow or the dataset's own script raise
+        raise DataError(
+            f"{absent}, and TensorFlow Datasets cannot prepare it ({prepared.first_line(error)}); "
+            f"provide it by {elsewhere}"
+        ) from error
