@@ -57,14 +57,13 @@ def crossover(
         Two arrays [p, d] in [0, 1].
     """
     pairs, d = one.shape
-    per_pair, per_gene, spread, swap = jax.random.split(key, 4)
-    crossed = jax.random.uniform(per_pair, (pairs, 1)) < probability
-    crossed &= jax.random.uniform(per_gene, (pairs, d)) < exchange
+    per_pair, per_gene = jax.random.split(key)
+    taking_part, u, coin = jax.random.uniform(per_gene, (3, pairs, d))
+    crossed = (jax.random.uniform(per_pair, (pairs, 1)) < probability) & (taking_part < exchange)
 
     low, high = jnp.minimum(one, other), jnp.maximum(one, other)
     distance = high - low
     apart = distance > 1e-7  # closer than this, float32 cannot tell the bounds' share of the distribution
-    u = jax.random.uniform(spread, (pairs, d))
 
     def reach(room: jax.Array) -> jax.Array:
         alpha = 2 - (1 + 2 * room / jnp.where(apart, distance, 1)) ** -(eta + 1)
@@ -72,7 +71,7 @@ def crossover(
 
     below = (low + high - reach(low) * distance) / 2
     above = (low + high + reach(1 - high) * distance) / 2
-    swapped = jax.random.bernoulli(swap, shape=(pairs, d))
+    swapped = coin < 0.5
     first = genes.snap(jnp.clip(jnp.where(swapped, above, below), 0, 1))
     second = genes.snap(jnp.clip(jnp.where(swapped, below, above), 0, 1))
 
@@ -111,8 +110,7 @@ def mutate(
         [n, d] in [0, 1].
     """
     n, d = population.shape
-    which, step = jax.random.split(key)
-    draw = jax.random.uniform(which, (n, d))
+    draw, u = jax.random.uniform(key, (2, n, d))
     free = genes.levels != 1
     chosen = (draw < probability) & free
     # Where no gene is chosen, each draw is uniform above its own probability; on one scale, the least is fair.
@@ -120,7 +118,6 @@ def mutate(
     forced = (jnp.arange(d) == ticket.argmin(axis=1)[:, None]) & free
     chosen |= at_least_one & ~chosen.any(axis=1, keepdims=True) & forced
 
-    u = jax.random.uniform(step, (n, d))
     down = u < 0.5
     room = jnp.where(down, 1 - population, population) ** (eta + 1)
     tail = jnp.where(down, 2 * u, 2 * (1 - u))
