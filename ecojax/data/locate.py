@@ -3,7 +3,9 @@
 import difflib
 import os
 import re
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +59,22 @@ def _registered_builder(name: str, data_dir: Path) -> Any:
     from tensorflow_datasets.core.registered import DatasetNotFoundError
 
     try:
-        return tfds.builder(name, data_dir=data_dir)
+        with redirect_stdout(
+            StringIO()
+        ):  # TFDS prints a banner where it misses TensorFlow; ours is one sentence
+            return tfds.builder(name, data_dir=data_dir)
     except DatasetNotFoundError as error:
         raise _unknown(name) from error
+    except ImportError as error:
+        raise DataError(
+            f"dataset {name!r} cannot even be described without a package that is missing ({error.name or error}); "
+            f"pip install 'ecojax[tensorflow]' and run this again"
+        ) from error
     except Exception as error:  # an unknown version or configuration raises AssertionError or ValueError
-        raise DataError(f"dataset {name!r} cannot be used: {prepared.first_line(error)}") from error
+        reason = prepared.first_line(error.__cause__ or error)
+        raise DataError(
+            f"dataset {name!r} cannot be used: {reason}; correct what follows its name"
+        ) from error
 
 
 def _unknown(name: str) -> DataError:

@@ -58,6 +58,7 @@ def test_cifar10_reads_back_through_tfds_pixel_by_pixel(tmp_path):
     # Nothing but the dataset is left: no archive, no half-written folder.
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.iterdir()) == ["cifar10", "downloads"]
     assert os.listdir(tmp_path / "downloads" / "cifar10") == [".lock"]
+    assert load("cifar10", data_dir=tmp_path).title == "CIFAR-10"  # PNG: the published pixels
 
 
 def test_cifar100_keeps_both_labels(tmp_path):

@@ -1,0 +1,328 @@
+import json
+import os
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from archive_server import images_and_labels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from ecojax.data import load
+from ecojax.data.archives import Examples
+from ecojax.data.memory import _control_group_available, available_memory_bytes
+from ecojax.data.prepare import RECIPES, prepare
+from ecojax.errors import DataError, InputError
+
+
+def prepare_as_mnist(data_dir, monkeypatch, **sizes: int) -> dict[str, np.ndarray]:
+    """A prepared dataset with splits of our choosing; returns each split's images."""
+    parts = {split: images_and_labels(n, (28, 28, 1), 10, i) for i, (split, n) in enumerate(sizes.items())}
+    contents = {split: Examples(images, {"label": labels}) for split, (images, labels) in parts.items()}
+    monkeypatch.setitem(
+        RECIPES, "mnist", RECIPES["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
+    )
+    prepare("mnist", data_dir)
+    return {split: images for split, (images, _) in parts.items()}
+
+
+def rows(images: np.ndarray) -> set[bytes]:
+    return {image.tobytes() for image in images}
+
+
+def test_importing_the_package_imports_none_of_the_heavy_libraries():
+    heavy = "{'jax', 'sklearn', 'tensorflow_datasets', 'tensorflow', 'PIL'}"
+    program = f"import sys, ecojax.data; assert not {heavy} & sys.modules.keys(), sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_digits_are_all_there_once():
+    dataset = load("digits")
+    x_test, y_test = dataset.read_test()
+    images = np.concatenate([dataset.x_train, dataset.x_validation, x_test])
+    labels = np.concatenate([dataset.y_train, dataset.y_validation, y_test])
+    bunch = load_digits()
+    published = sorted((i.astype(int).tobytes(), t) for i, t in zip(bunch.images, bunch.target, strict=True))
+    ours = sorted(
+        (np.rint(i.squeeze(-1) / 255 * 16).astype(int).tobytes(), t)
+        for i, t in zip(images, labels, strict=True)
+    )
+    assert ours == published
+    assert (images.dtype, labels.dtype, dataset.image_shape) == (np.uint8, np.int32, (8, 8, 1))
+    assert (images.min(), images.max()) == (0, 255)
+    assert dataset.splits["test"]["size"] == len(x_test) == 359
+
+
+def test_the_statistics_are_those_of_the_training_images():
+    dataset = load("digits", train_size=500)
+    scaled = dataset.x_train.astype(np.float64) / 255
+    np.testing.assert_allclose(dataset.mean, scaled.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(dataset.std, scaled.std((0, 1, 2)), rtol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(train=st.integers(1, 900), validation=st.integers(1, 500), seed=st.integers(0, 2**40))
+def test_any_seed_and_sizes_leave_the_test_set_as_it_is(train, validation, seed):
+    dataset = load("digits", train_size=train, validation_size=validation, seed=seed)
+    assert (len(dataset.x_train), len(dataset.x_validation)) == (train, validation)
+    for ours, reference in zip(dataset.read_test(), load("digits").read_test(), strict=True):
+        np.testing.assert_array_equal(ours, reference)
+    # No two of scikit-learn's digits are equal, so that equal pixels would be a shared image.
+    parts = [rows(dataset.x_train), rows(dataset.x_validation), rows(dataset.read_test()[0])]
+    assert len(set.union(*parts)) == sum(map(len, parts)) == train + validation + 359
+    shares = np.bincount(dataset.y_train, minlength=10) / train - np.bincount(load_digits().target) / 1797
+    assert np.all(np.abs(shares) * train < 3)  # each of the three draws rounds by less than one image
+
+
+def test_the_seed_chooses_the_validation_set():
+    first, again, other = (load("digits", seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.x_validation, again.x_validation)
+    assert rows(first.x_validation) != rows(other.x_validation)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"train_size": 0}, r"--train-size is 0.* 1 to 1150 "),
+        ({"train_size": 1151}, r"--train-size is 1151.* 1 to 1150 "),
+        ({"train_size": -5}, "--train-size is -5"),
+        ({"validation_size": 0}, "--validation-size is 0"),
+        ({"validation_size": 1438}, r"--validation-size is 1438.* 1 to 1437 "),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_impossible_sizes_are_refused_with_the_possible_ones(arguments, message):
+    with pytest.raises(InputError, match=message):
+        load("digits", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("digit", "did you mean digits"),
+        ("cifar-10", "did you mean cifar10 "),
+        ("fashon_mnist", "did you mean fashion_mnist"),
+        ("../secret", "unknown"),
+        ("some:where", "unknown"),
+        ("", "unknown"),
+        ("cifar10:9.9.9", r"9\.9\.9"),
+        ("imagenet2012", "all have the same size"),
+        ("imdb_reviews", "not image classification"),
+        ("mnist_corrupted/nosuch", "nosuch not found"),
+        ("kmnist", r"pip install 'ecojax\[tensorflow\]'.*tfds build kmnist"),
+    ],
+)
+def test_a_dataset_that_cannot_be_had_says_why(name, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("ecojax.data.locate.find_spec", lambda package: None)
+    with pytest.raises(DataError, match=message):
+        load(name, data_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(find_spec("tensorflow") is not None, reason="TensorFlow is installed")
+def test_a_dataset_whose_very_description_needs_tensorflow_says_so(tmp_path, capsys):
+    with pytest.raises(DataError, match=r"coco.*pip install 'ecojax\[tensorflow\]'"):
+        load("coco", data_dir=tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_download_that_is_switched_off_does_not_happen(tmp_path):
+    with pytest.raises(DataError, match="switched off"):
+        load("cifar10", data_dir=tmp_path, download=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_data_dir_may_come_from_the_environment(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    monkeypatch.setenv("ECOJAX_DATA_DIR", str(tmp_path))
+    assert len(load("mnist:3.0.1").x_train) == 27
+
+
+def test_a_published_validation_split_validates(tmp_path, monkeypatch):
+    images = prepare_as_mnist(tmp_path, monkeypatch, train=50, validation=20, test=10)
+    dataset = load("mnist", data_dir=tmp_path)
+    assert rows(dataset.x_train) == rows(images["train"])
+    assert rows(dataset.x_validation) == rows(images["validation"])
+    assert rows(dataset.read_test()[0]) == rows(images["test"])
+    assert rows(load("mnist", data_dir=tmp_path, validation_size=10).x_validation) < rows(
+        images["validation"]
+    )
+
+
+def test_a_validation_split_without_a_test_split_is_the_test_set(tmp_path, monkeypatch):
+    images = prepare_as_mnist(tmp_path, monkeypatch, train=50, validation=20)
+    dataset = load("mnist", data_dir=tmp_path)
+    assert rows(dataset.read_test()[0]) == rows(images["validation"])
+    assert rows(dataset.x_train) | rows(dataset.x_validation) == rows(images["train"])
+    assert dataset.splits["test"] == {"from": "validation", "size": 20}
+    assert dataset.splits["validation"] == {"from": "train", "size": 5}
+
+
+def test_a_lone_training_split_is_cut_in_three(tmp_path, monkeypatch):
+    images = prepare_as_mnist(tmp_path, monkeypatch, train=50)
+    dataset = load("mnist", data_dir=tmp_path, seed=7)
+    parts = [rows(dataset.x_train), rows(dataset.x_validation), rows(dataset.read_test()[0])]
+    assert list(map(len, parts)) == [36, 4, 10]
+    assert set.union(*parts) == rows(images["train"])
+
+
+def test_a_dataset_without_training_images_is_refused(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, test=10)
+    with pytest.raises(DataError, match="no training split, only test"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_the_test_split_is_not_touched_before_it_is_asked_for(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    (test_file,) = tmp_path.glob("mnist/*/*test*")
+    os.truncate(test_file, 0)
+    dataset = load("mnist", data_dir=tmp_path)
+    with pytest.raises(DataError, match="split 'test' of mnist"):
+        dataset.read_test()
+
+
+@pytest.mark.parametrize("damage", ["remove", "truncate", "scribble"])
+def test_a_damaged_training_split_is_an_error_that_names_it(damage, tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    (file,) = tmp_path.glob("mnist/*/*train*")
+    if damage == "remove":
+        file.unlink()
+    elif damage == "truncate":
+        os.truncate(file, file.stat().st_size // 2)
+    else:
+        file.write_bytes(b"\x55" * file.stat().st_size)
+    with pytest.raises(DataError, match=r"train.* prepare it anew"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_a_dataset_stored_for_tensorflow_is_refused(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    info = tmp_path / "mnist" / "3.0.1" / "dataset_info.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"fileFormat": "tfrecord"}))
+    with pytest.raises(DataError, match="stored as tfrecord"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_a_dataset_too_large_for_the_host_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    with pytest.raises(DataError, match=r"0\.02 MB of memory and 0\.01 MB are available.*--train-size"):
+        load("mnist", data_dir=tmp_path, available_memory=lambda: 10_000)
+    assert not (tmp_path / "cache").exists()
+    assert len(load("mnist", data_dir=tmp_path, train_size=8, available_memory=lambda: 10_000).x_train) == 8
+    assert len(load("mnist", data_dir=tmp_path, available_memory=lambda: None).x_train) == 27
+
+
+def test_a_control_group_limits_the_memory(tmp_path):
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("700\n")
+    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 200\n")
+    assert _control_group_available(tmp_path) == 500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _control_group_available(tmp_path) is None
+    available = available_memory_bytes()
+    assert available is not None
+    assert 0 < available < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+class TestCache:
+    """What is decoded once is not decoded again, unless the cache is damaged or the data changed."""
+
+    @pytest.fixture
+    def data_dir(self, tmp_path, monkeypatch):
+        prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+        return tmp_path
+
+    @staticmethod
+    def decodes(data_dir) -> int:
+        seen = []
+        dataset = load("mnist", data_dir=data_dir, on_progress=seen.append)
+        assert len(rows(dataset.x_train) | rows(dataset.x_validation)) == 30
+        return len(seen)
+
+    def test_a_second_start_decodes_nothing(self, data_dir):
+        assert [self.decodes(data_dir) for _ in range(3)] == [1, 0, 0]
+        names = [file.name for file in (data_dir / "cache").rglob("*") if file.is_file()]
+        assert len(names) == 2
+        assert all(name.startswith("train-") for name in names)
+
+    @pytest.mark.parametrize("kind", ["images", "labels"])
+    @pytest.mark.parametrize("damage", ["truncated", "longer", "garbage", "pickle", "other shape"])
+    def test_a_damaged_file_is_replaced(self, data_dir, kind, damage):
+        assert self.decodes(data_dir) == 1
+        (file,) = (data_dir / "cache").rglob(f"*-{kind}.npy")
+        if damage == "truncated":
+            os.truncate(file, file.stat().st_size - 1)
+        elif damage == "longer":
+            file.write_bytes(file.read_bytes() + b"?")
+        elif damage == "garbage":
+            file.write_bytes(b"?" * 50)
+        elif damage == "pickle":
+            np.save(file, np.array([print], object), allow_pickle=True)
+        else:
+            np.save(file, np.zeros(30, np.uint8))
+        assert [self.decodes(data_dir), self.decodes(data_dir)] == [1, 0]
+
+    def test_data_prepared_anew_are_decoded_anew(self, data_dir):
+        assert self.decodes(data_dir) == 1
+        (file,) = data_dir.glob("mnist/*/*train*")
+        os.utime(file, ns=(0, 0))
+        assert self.decodes(data_dir) == 1
+
+    def test_an_unwritable_cache_warns_and_is_done_without(self, data_dir):
+        (data_dir / "file").write_text("")
+        with pytest.warns(UserWarning, match="ECOJAX_CACHE_DIR"):
+            dataset = load("mnist", data_dir=data_dir, cache_dir=data_dir / "file")
+        assert len(dataset.x_train) == 27
+
+    def test_without_a_cache_the_whole_split_has_to_fit(self, data_dir):
+        (data_dir / "file").write_text("")
+        with pytest.warns(UserWarning, match="not cached"), pytest.raises(DataError, match="without a cache"):
+            load(
+                "mnist",
+                data_dir=data_dir,
+                cache_dir=data_dir / "file",
+                train_size=5,
+                available_memory=lambda: 10_000,
+            )
+
+    def test_a_full_disk_leaves_no_remains(self, data_dir, monkeypatch):
+        def full(source, target):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("ecojax.data.cache.os.replace", full)
+        with pytest.warns(UserWarning, match="No space left"):
+            load("mnist", data_dir=data_dir)
+        assert [file for file in (data_dir / "cache").rglob("*") if file.is_file()] == []
+
+
+def test_a_dataset_can_be_sent_to_another_process(tmp_path, monkeypatch):
+    images = prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    copy = pickle.loads(pickle.dumps(load("mnist", data_dir=tmp_path)))
+    assert rows(copy.read_test()[0]) == rows(images["test"])
+
+
+def test_real_cifar10_has_its_counts_and_classes(cifar10_dir, tmp_path, caplog, capfd):
+    dataset = load("cifar10", data_dir=cifar10_dir, cache_dir=tmp_path, train_size=10_000, seed=3)
+    np.testing.assert_array_equal(np.bincount(dataset.y_train), np.full(10, 1000))
+    np.testing.assert_array_equal(np.bincount(dataset.y_validation), np.full(10, 500))
+    assert dataset.image_shape == (32, 32, 3)
+    assert dataset.class_names[6] == "frog"
+    # The training set's published channel statistics; a subset in JPEG comes close.
+    np.testing.assert_allclose(dataset.mean, [0.4914, 0.4822, 0.4465], atol=5e-3)
+    np.testing.assert_allclose(dataset.std, [0.2470, 0.2435, 0.2616], atol=5e-3)
+    x_test, y_test = dataset.read_test()
+    assert x_test.shape == (10_000, 32, 32, 3)
+    np.testing.assert_array_equal(np.bincount(y_test), np.full(10, 1000))
+    assert caplog.text == ""
+    assert capfd.readouterr() == ("", "")
+    whole = load("cifar10", data_dir=cifar10_dir, cache_dir=tmp_path, seed=3)
+    assert len(whole.x_train) == 45_000
+    assert rows(whole.x_validation) == rows(dataset.x_validation)
+    readme = cifar10_dir.parent / "README.md"
+    if readme.is_file() and "JPEG copy" in readme.read_text():
+        assert dataset.title == "CIFAR-10 (JPEG copy)"
