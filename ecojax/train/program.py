@@ -155,6 +155,7 @@ def padded_batches(
     return x.reshape(-1, batch, *images.shape[1:]), y.reshape(-1, batch)
 
 
-def judgement(correct: Any, loss: Any, n: int) -> Judgement:
+def judgement(sums: tuple[Any, Any], n: int) -> Judgement:
     """The sums that `evaluate` gave over `n` images, as rates."""
+    correct, loss = sums
     return Judgement(float(correct) / n, float(loss) / n, n)

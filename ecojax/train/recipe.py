@@ -9,14 +9,16 @@ from ecojax.space import Choice, Float, Int, Parameter
 MOMENTUM = 0.9
 
 
-def recipe_parameters(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
-    """The search parameters of training on images `(height, width, channels)`.
+def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
+    """The search parameters of training on so many images of `(height, width, channels)`.
 
     `sgd_learning_rate` and `adamw_learning_rate` are peaks after the warm-up; `warmup` is a share of all steps;
     `flip` mirrors every second image, `crop` shifts by up to that many pixels, `cutout` blanks a square of
     that side (DeVries & Taylor 2017).
     """
     side = min(image_shape[:2])
+    # an epoch of fewer than four steps trains nothing
+    batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_images) or (1,)
     return (
         Choice("optimizer", ("sgd", "adamw"), default="adamw"),
         Float("sgd_learning_rate", 0.01, 1.0, log=True, default=0.1, when={"optimizer": ("sgd",)}),
@@ -25,7 +27,7 @@ def recipe_parameters(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...
         Float("warmup", 0.0, 0.3, default=0.1),
         Choice("schedule", ("cosine", "linear"), default="cosine"),
         Float("label_smoothing", 0.0, 0.2, default=0.0),
-        Choice("batch_size", (32, 64, 128, 256), ordered=True, default=64),
+        Choice("batch_size", batch_sizes, ordered=True, default=min(64, batch_sizes[-1])),
         Float("dropout", 0.0, 0.5, default=0.0),
         Choice("flip", (False, True), default=False),
         Int("crop", 0, max(1, side // 8), default=0),

@@ -1,0 +1,8 @@
+"""What is tuned: a search space, data, networks and a loss together make a task.
+
+A task knows how a configuration becomes a network and a recipe; it does not train, meter or search.
+"""
+
+from ecojax.tasks.image_classification import ImageClassification
+
+__all__ = ["ImageClassification"]

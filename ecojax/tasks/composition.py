@@ -1,0 +1,108 @@
+"""Putting a search space together: families, recipe, the user's own tables, and pinned values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ecojax.errors import InputError
+from ecojax.models import family
+from ecojax.space import Choice, Parameter, SearchSpace
+from ecojax.space.parameters import describe_domain
+from ecojax.space.tables import parameter_from_table
+
+ImageShape = tuple[int, int, int]
+
+
+def family_parameters(names: Sequence[str], image_shape: ImageShape) -> list[Parameter]:
+    """The parameters of several families in one space, each active only in a network of a family that has it.
+
+    A parameter that all families share is unconditional. Raises `InputError` for an unknown family or none.
+    """
+    if not names:
+        raise InputError("the search names no model family; give at least one")
+    by_family = {name: family(name).parameters(image_shape) for name in dict.fromkeys(names)}
+    if len(by_family) == 1:
+        return [Choice("family", tuple(by_family)), *next(iter(by_family.values()))]
+    merged: dict[str, Parameter] = {}
+    owners: dict[str, list[str]] = {}
+    for name, parameters in by_family.items():
+        for parameter in parameters:
+            if merged.setdefault(parameter.name, parameter) != parameter:
+                raise InputError(f"families {list(by_family)} mean different things by '{parameter.name}'")
+            owners.setdefault(parameter.name, []).append(name)
+    return [
+        Choice("family", tuple(by_family)),
+        *(
+            parameter
+            if len(owners[parameter.name]) == len(by_family)
+            else replace(parameter, when={**parameter.when, "family": tuple(owners[parameter.name])})
+            for parameter in merged.values()
+        ),
+    ]
+
+
+def compose_space(
+    parameters: Iterable[Parameter],
+    *,
+    tables: Mapping[str, Any] | None = None,
+    pins: Mapping[str, Any] | None = None,
+    source: str = "the search settings",
+) -> SearchSpace:
+    """`parameters`, with the user's `tables` in place of those of the same name, and `pins` held at one value.
+
+    A table keeps the condition of the parameter it replaces unless it states its own. A parameter that no
+    pinned parent ever activates is dropped. Raises `InputError` naming `source` and the key for a parameter
+    that nothing here knows, or a pin that is no value of its parameter.
+    """
+    space = {parameter.name: parameter for parameter in parameters}
+    for name, table in (tables or {}).items():
+        _require_known(name, space, f"{source}: space.{name}")
+        parameter = parameter_from_table(name, table, source=source)
+        inherits = not (isinstance(table, Mapping) and "when" in table)
+        space[name] = replace(parameter, when=space[name].when) if inherits else parameter
+    for name, value in (pins or {}).items():
+        _require_known(name, space, f"{source}: pin.{name}")
+        space[name] = _pinned(space[name], value, f"{source}: pin.{name}", widened=name in (tables or {}))
+    try:
+        return SearchSpace(_reachable(space))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def _require_known(name: str, space: Mapping[str, Parameter], where: str) -> None:
+    if name not in space:
+        raise InputError(f"{where} is no parameter of this search; there are {', '.join(sorted(space))}")
+
+
+def _pinned(parameter: Parameter, value: Any, where: str, *, widened: bool) -> Parameter:
+    """The parameter as a choice of one. A number may lie outside the default range: pinning is deliberate."""
+    if isinstance(parameter, Choice) and not widened:
+        if not parameter.contains(value):
+            raise InputError(f"{where} = {value!r}; it takes {describe_domain(parameter)}")
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where} = {value!r}; it takes {describe_domain(parameter)}")
+    return Choice(parameter.name, (value,), when=parameter.when)
+
+
+def _reachable(space: Mapping[str, Parameter]) -> list[Parameter]:
+    """Parameters whose conditions the remaining values of their parents can still meet."""
+    kept = dict(space)
+    while True:
+        lost = {
+            name
+            for name, parameter in kept.items()
+            for parent, values in parameter.when.items()
+            if parent in space and (parent not in kept or not any(kept[parent].contains(v) for v in values))
+        }
+        if not lost:
+            return [_narrowed(parameter, kept) for parameter in kept.values()]
+        kept = {name: parameter for name, parameter in kept.items() if name not in lost}
+
+
+def _narrowed(parameter: Parameter, space: Mapping[str, Parameter]) -> Parameter:
+    """Its condition without the values that a changed parent no longer takes."""
+    when = {
+        parent: tuple(v for v in values if parent not in space or space[parent].contains(v))
+        for parent, values in parameter.when.items()
+    }
+    return parameter if when == dict(parameter.when) else replace(parameter, when=when)

@@ -1,0 +1,236 @@
+"""The evaluator: everything that touches the device for one study, behind one object spoken to in plain records.
+
+    evaluator = Evaluator(task, meter, epochs=3, ...)
+    outcome = evaluator(configuration, seed)
+
+Measure first, train second: the energy of an inference does not depend on the weights, so it is known before the
+first epoch.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ecojax.energy import Energy, Meter, measure, per_inference
+from ecojax.errors import MeterError
+from ecojax.study import Status
+from ecojax.tasks import ImageClassification
+from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.trial.outcome import Outcome
+
+PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
+RING = 16  # different batches that an inference is metered over
+
+
+class DivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Executables:
+    """The compiled programs of one shape."""
+
+    init: Any
+    epoch: Any
+    evaluate: Any
+
+
+class Evaluator:
+    """Evaluates configurations of `task` one after the other on JAX's default device.
+
+    Args: `epochs` of training; `inference_batch` the batch size that energy and latency are stated at;
+    `energy_ci` the half width to reach, as a share of the energy; `meter` is left open.
+    """
+
+    def __init__(
+        self,
+        task: ImageClassification,
+        meter: Meter,
+        *,
+        epochs: int,
+        inference_batch: int = 64,
+        energy_ci: float = 0.05,
+    ):
+        self.task, self.meter = task, meter
+        self.epochs, self.inference_batch, self.energy_ci = epochs, inference_batch, energy_ci
+        data = task.dataset
+        self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
+        self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
+        self._ring = _ring_of_batches(data.x_train, inference_batch)
+        self._executables: OrderedDict[TrainingProgram, Executables] = OrderedDict()
+
+    def __call__(self, configuration: Mapping[str, Any], seed: int) -> Outcome:
+        """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
+        interrupts pass through."""
+        account = _Account(self.meter)
+        metrics: dict[str, float] = {}
+        provenance: dict[str, str] = {}
+        details: dict[str, Any] = {}
+        arrays, error = None, None
+        try:
+            arrays = self._evaluate(configuration, seed, account, metrics, provenance, details)
+            status = Status.COMPLETE
+        except Exception as failure:
+            status, error = _diagnose(failure)
+            metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        metrics |= account.close()
+        return Outcome(status, metrics, provenance, details, error, arrays)
+
+    def known_beforehand(self, configuration: Mapping[str, Any]) -> dict[str, float]:
+        """The metrics that need neither training nor the device: parameters, and flops of one inference."""
+        network = self.task.network(configuration)
+        images = jax.ShapeDtypeStruct((self.inference_batch, *network.image_shape), jnp.uint8)
+        cost = (
+            self.task.program(configuration)
+            .jitted.logits.lower(network.abstract_weights, images)
+            .cost_analysis()
+        )
+        return {"parameters": network.parameters, "flops": float(cost["flops"]) / self.inference_batch}
+
+    def test_accuracy(self, configuration: Mapping[str, Any], arrays: Mapping[str, Any], test: Any) -> float:
+        """The share of `test`, a pair `(images, labels)`, that a trained network classifies correctly."""
+        program = self.task.program(configuration)
+        weights = program.network.from_arrays(arrays)
+        images, labels = padded_batches(*test)
+        return judgement(program.jitted.evaluate(weights, images, labels), len(test[1])).accuracy
+
+    def _evaluate(
+        self,
+        configuration: Mapping[str, Any],
+        seed: int,
+        account: "_Account",
+        metrics: dict[str, float],
+        provenance: dict[str, str],
+        details: dict[str, Any],
+    ) -> dict[str, np.ndarray]:
+        program, recipe = self.task.program(configuration), self.task.recipe(configuration)
+        with account.span("compile_seconds"):
+            metrics |= self.known_beforehand(configuration)
+            run = self._compiled(program)
+            # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
+            state = run.init(jax.random.key(seed, impl="rbg"))
+
+        with account.span("metering_seconds"):
+            energy = self._meter(program, state.weights, metrics["flops"])
+        account.move(energy.compile_s, "metering_seconds", "compile_seconds")
+        metrics["energy_per_sample_j"] = energy.per_sample_j
+        metrics["energy_per_sample_j_ci95"] = energy.ci95_j
+        metrics["latency_ms"] = 1e3 * energy.latency_s
+        stated = str(energy.provenance)
+        provenance |= {"energy_per_sample_j": stated, "train_energy_j": stated}
+        provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
+        details["energy"] = energy.to_dict()
+
+        with measure(self.meter) as window:
+            state = self._train(program, run, recipe.numbers, state, seed)
+            window.sync(state)
+        metrics["train_energy_j"], metrics["train_seconds"] = window.joules, window.seconds
+
+        with account.span("validation_seconds"):
+            data = self.task.dataset
+            verdict = judgement(run.evaluate(state.weights, *self._validation), len(data.y_validation))
+            arrays = program.network.to_arrays(state.weights)
+        if not math.isfinite(verdict.loss):
+            raise DivergedError("the validation loss is not finite")
+        metrics["accuracy"] = verdict.accuracy
+        metrics["accuracy_se"] = verdict.standard_error
+        metrics["validation_loss"] = verdict.loss
+        return arrays
+
+    def _compiled(self, program: TrainingProgram) -> Executables:
+        if program in self._executables:
+            self._executables.move_to_end(program)
+            return self._executables[program]
+        jitted = program.jitted
+        key = jax.random.key(0, impl="rbg")
+        state = jax.eval_shape(program.init, key)
+        scalar = jax.ShapeDtypeStruct((), jnp.float32)
+        numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
+        epoch = jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0))
+        evaluate = jitted.evaluate.lower(state.weights, *self._validation)
+        executables = Executables(jitted.init.lower(key).compile(), epoch.compile(), evaluate.compile())
+        self._executables[program] = executables
+        while len(self._executables) > PROGRAMS_KEPT:
+            self._executables.popitem(last=False)
+        return executables
+
+    def _meter(self, program: TrainingProgram, weights: Any, flops: float) -> Energy:
+        return per_inference(
+            program.network.logits,
+            weights,
+            self._ring,
+            meter=self.meter,
+            batch_size=self.inference_batch,
+            confidence_target=self.energy_ci,
+            flops=flops * self.inference_batch,
+        )
+
+    def _train(
+        self, program: TrainingProgram, run: Executables, numbers: Mapping[str, float], state: Any, seed: int
+    ) -> Any:
+        total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
+        traced = {name: jnp.float32(value) for name, value in numbers.items()}
+        key = jax.random.key(seed)
+        for epoch in range(self.epochs):
+            state, loss = run.epoch(
+                state, traced, self._images, self._labels, total_steps, jax.random.fold_in(key, epoch)
+            )
+            if not math.isfinite(float(loss)):
+                raise DivergedError(
+                    f"the training loss is {float(loss)} in epoch {epoch + 1} of {self.epochs}"
+                )
+        return state
+
+
+class _Account:
+    """Where a trial's seconds and joules went."""
+
+    def __init__(self, meter: Meter):
+        self._meter, self._began = meter, time.perf_counter()
+        self._start = meter.read()
+        self._spans: dict[str, float] = {}
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spans[name] = self._spans.get(name, 0.0) + time.perf_counter() - began
+
+    def move(self, seconds: float, source: str, target: str) -> None:
+        self._spans[source] -= seconds
+        self._spans[target] += seconds
+
+    def close(self) -> dict[str, float]:
+        totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
+        with suppress(MeterError):  # the trial's own figures say what became of the meter
+            totals["trial_energy_j"] = self._meter.read().energy_j - self._start.energy_j
+        return totals
+
+
+def _diagnose(failure: Exception) -> tuple[Status, str]:
+    """The status that an exception stands for, and the sentence to keep."""
+    message = " ".join(str(failure).split())[:1000]
+    if isinstance(failure, DivergedError):
+        return Status.DIVERGED, message
+    if isinstance(failure, MeterError):
+        return Status.UNMETERED, message
+    if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:
+        return Status.OOM, message or "the host ran out of memory"
+    return Status.FAILED, f"{type(failure).__name__}: {message}"
+
+
+def _ring_of_batches(images: np.ndarray, batch: int) -> jax.Array:
+    """`[ring, batch, height, width, channels]`: real images, different batches, repeated only where too few."""
+    ring = max(2, min(RING, len(images) // batch))
+    index = np.arange(ring * batch) % len(images)
+    return jnp.asarray(images[index].reshape(ring, batch, *images.shape[1:]))
