@@ -1,0 +1,130 @@
+"""The loop: propose, evaluate, record; until the budget is spent.
+
+Knows nothing of models, datasets or watts: `evaluate` is any function from a configuration and a seed to an
+`Outcome`, and every side effect is the store's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ecojax.errors import EcojaxError
+from ecojax.search.budget import Budget
+from ecojax.search.engine import Engine, Observation
+from ecojax.study import METRICS, Status, StudyStore, Trial
+from ecojax.trial.outcome import Outcome
+
+Evaluate = Callable[[Mapping[str, Any], int], Outcome]
+
+
+class Listener(Protocol):
+    """Hears what happens; a progress display, a log, or nobody."""
+
+    def trial_started(self, trial: Trial) -> None: ...
+
+    def trial_ended(self, trial: Trial) -> None: ...
+
+
+class Deaf:
+    """Hears nothing."""
+
+    def trial_started(self, trial: Trial) -> None: ...
+
+    def trial_ended(self, trial: Trial) -> None: ...
+
+
+def run(
+    store: StudyStore,
+    engine: Engine,
+    evaluate: Evaluate,
+    *,
+    objectives: Sequence[str],
+    constraints: Mapping[str, Mapping[str, float]],
+    budget: Budget,
+    listener: Listener | None = None,
+) -> str:
+    """Searches until `budget` is spent, going on from whatever trials `store` holds. Returns why it stopped.
+
+    A trial that was running when a former process ended is run again, under its id and with its configuration.
+    Raises `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
+    """
+    listener = listener or Deaf()
+    trials = {trial.id: trial for trial in store.trials()}
+    while True:
+        ended = [trial for trial in trials.values() if trial.status is not Status.RUNNING]
+        _stop_if_hopeless(ended, engine.population)
+        reason = budget.spent(
+            evaluations=len(ended),
+            seconds=sum(trial.metrics.get("trial_seconds", 0.0) for trial in ended),
+            joules=sum(trial.metrics.get("trial_energy_j", 0.0) for trial in ended),
+        )
+        if reason is not None:
+            return f"the budget of {reason} is spent"
+        interrupted = [trial for trial in trials.values() if trial.status is Status.RUNNING]
+        if interrupted:
+            trial = interrupted[0]
+        else:
+            step = len(trials)
+            archive = [observe(trial, objectives, constraints) for trial in trials.values()]
+            proposal = engine.propose(step, archive)
+            if proposal is None:
+                return f"all {len(trials)} configurations of the space have been tried"
+            trial = store.start(
+                step, proposal.configuration, origin=proposal.origin, seed=trial_seed(engine.seed, step)
+            )
+        listener.trial_started(trial)
+        outcome = evaluate(trial.configuration, trial.seed)
+        trial = store.end(
+            trial.id,
+            outcome.status,
+            metrics=outcome.metrics,
+            provenance=outcome.provenance,
+            details=outcome.details,
+            error=outcome.error,
+            arrays=outcome.arrays,
+        )
+        trials[trial.id] = trial
+        listener.trial_ended(trial)
+
+
+def observe(
+    trial: Trial, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]
+) -> Observation:
+    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed."""
+    if not trial.complete:
+        return Observation(trial.configuration, None)
+    values = [minimised(name, trial.metrics[name]) for name in objectives]
+    return Observation(trial.configuration, values, violation(trial.metrics, constraints))
+
+
+def minimised(name: str, value: float) -> float:
+    """A metric's value turned so that less is better."""
+    return -value if METRICS[name].direction == "maximize" else value
+
+
+def violation(metrics: Mapping[str, float], constraints: Mapping[str, Mapping[str, float]]) -> float:
+    """By how much `metrics` exceed `constraints`, each relative to its bound, summed; unknown metrics pass."""
+    total = 0.0
+    for name, bounds in constraints.items():
+        if name in metrics:
+            value = metrics[name]
+            for excess, bound in (
+                (value - bounds.get("max", value), bounds.get("max", value)),
+                (bounds.get("min", value) - value, bounds.get("min", value)),
+            ):
+                total += max(0.0, excess) / (abs(bound) or 1.0)
+    return total
+
+
+def trial_seed(seed: int, step: int) -> int:
+    """The seed of trial `step`: its weights, data order and augmentation."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0]) >> 1
+
+
+def _stop_if_hopeless(ended: Sequence[Trial], population: int) -> None:
+    if len(ended) >= population and not any(trial.complete for trial in ended):
+        last = ended[-1]
+        raise EcojaxError(
+            f"all {len(ended)} trials failed, so the search stops; the last one ({last.status}): {last.error}"
+        )
