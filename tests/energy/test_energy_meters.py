@@ -1,0 +1,127 @@
+"""The modeled and the replayed meter, choosing one, metering a block, provenance."""
+
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import pytest
+from fake_nvml import Board, FakeNvml, meter_on
+
+from ecojax.energy import ModeledMeter, Provenance, ReplayMeter, measure, open_meter
+from ecojax.errors import InputError, MeterError
+
+CPU = SimpleNamespace(platform="cpu")
+GPU = SimpleNamespace(platform="gpu", local_hardware_id=0)
+TPU = SimpleNamespace(platform="tpu")
+
+
+def test_importing_loads_neither_jax_nor_nvml():
+    code = "import sys, ecojax.energy; print([m for m in ('jax', 'pynvml', 'numpy', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_modeled_joules_are_cpu_seconds_times_watts():
+    wall, cpu = iter([0.0, 2.0]), iter([1.0, 4.0])
+    with measure(ModeledMeter(7.5, clock=lambda: next(wall), cpu_clock=lambda: next(cpu))) as window:
+        pass
+    assert (window.joules, window.seconds) == (22.5, 2.0)
+    assert str(window.provenance) == "modeled (CPU time × 7.5 W per core, this process, ±30 %)"
+
+
+@pytest.mark.parametrize("watts", [0, -1.0, math.nan, math.inf])
+def test_impossible_watts_are_refused(watts):
+    with pytest.raises(InputError, match="watts-per-core"):
+        ModeledMeter(watts)
+
+
+def test_auto_models_on_a_cpu_and_measures_on_a_gpu(monkeypatch):
+    assert isinstance(open_meter(None, device=CPU), ModeledMeter)
+    monkeypatch.setattr(
+        "ecojax.energy.choose.NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal)
+    )
+    assert open_meter("auto", device=GPU).provenance.kind == "measured"
+
+
+def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
+    driverless = FakeNvml([], init_error=12)
+    monkeypatch.setattr("ecojax.energy.nvml._import_pynvml", lambda: driverless)
+    with pytest.raises(MeterError, match=r"NVML does not start.*--meter modeled"):
+        open_meter("auto", device=GPU)
+    assert "host's CPU only, not the gpu" in str(open_meter("modeled", device=GPU).provenance)
+
+
+@pytest.mark.parametrize(
+    ("spec", "device", "error", "said"),
+    [
+        ("nvml", CPU, MeterError, r"computes on cpu.*--meter modeled"),
+        ("auto", TPU, MeterError, r"computes on tpu.*--meter modeled"),
+        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml, modeled"),
+    ],
+)
+def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, said):
+    with pytest.raises(error, match=said):
+        open_meter(spec, device=device)
+
+
+def test_watts_do_not_go_with_a_board():
+    with pytest.raises(InputError, match="watts-per-core"):
+        open_meter("nvml", device=GPU, watts_per_core=5)
+
+
+def test_a_meter_is_handed_back_as_it_is():
+    meter = ReplayMeter([])
+    assert open_meter(meter) is meter
+
+
+def test_replay_gives_its_script_and_then_refuses():
+    meter = ReplayMeter([(0, 1), MeterError("the driver is gone")])
+    assert meter.read() == (0, 1)
+    with pytest.raises(MeterError, match="driver is gone"):
+        meter.read()
+    with pytest.raises(MeterError, match="at its end"):
+        meter.read()
+
+
+def test_a_block_between_ticks():
+    ticking = ReplayMeter([(0.00, 5), (0.05, 10), (3.00, 40), (3.05, 40), (3.10, 70)], tick_s=0.1)
+    with measure(ticking) as window:
+        assert window.sync(jnp.arange(3)).shape == (3,)
+        with pytest.raises(MeterError, match="after its `with` block"):
+            _ = window.joules
+    assert (window.joules, window.seconds) == (60, pytest.approx(3.05))
+
+
+def test_a_block_that_raises_has_its_joules_and_keeps_its_error():
+    with pytest.raises(ZeroDivisionError), measure(ReplayMeter([(0, 0), (1, 9)])) as window:
+        _ = 1 / 0
+    assert window.joules == 9
+    with pytest.raises(ZeroDivisionError) as raised, measure(ReplayMeter([(0, 0)])):
+        _ = 1 / 0
+    assert "at its end" in raised.value.__notes__[0]
+
+
+def test_a_block_without_a_meter_opens_the_automatic_one():
+    if jax.default_backend() != "cpu":
+        pytest.skip("the automatic meter is another here")
+    with measure() as window:
+        sum(range(10_000))
+    assert window.joules > 0
+    assert window.provenance.kind == "modeled"
+
+
+@pytest.mark.parametrize(
+    "provenance", [Provenance("measured", "a", "b", 5.0), Provenance("modeled", "a", "b", None)]
+)
+def test_provenance_survives_a_dictionary(provenance):
+    assert Provenance.from_dict(provenance.to_dict()) == provenance
+
+
+def test_what_is_no_provenance_is_refused():
+    with pytest.raises(InputError, match="guessed"):
+        Provenance("guessed", "me", "all")
+    with pytest.raises(InputError, match="not a provenance"):
+        Provenance.from_dict({"kind": "measured", "colour": "red"})
