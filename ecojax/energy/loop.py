@@ -25,9 +25,8 @@ from ecojax.errors import InputError, MeterError
 if TYPE_CHECKING:
     import jax
 
-MAX_STEPS = (
-    4096  # the float32 sum of as many equal terms is off by 2.4e-4 at worst, a twentieth of its tolerance
-)
+# The float32 sum of as many equal terms is off by 2.4e-4 at worst, a twentieth of its tolerance.
+MAX_STEPS = 4096
 
 
 @dataclass(frozen=True)

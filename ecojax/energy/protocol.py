@@ -63,7 +63,7 @@ def per_inference(
     Raises MeterError where a gate fails or the meter does; InputError where the arguments do not fit together.
     """
     opened = meter.read()
-    ring, state, device = _placed(ring, state, batch_size, fn)
+    ring, state, device = _placed(ring, state, batch_size)
     on_cpu = device.platform == "cpu"
     # A pass must dwarf its dispatch (85 µs), and on an accelerator the question to the host after each pass.
     loop = compile_loop(fn, state, ring, pass_s=0.02 if on_cpu else 0.1)
@@ -212,7 +212,7 @@ def _ticking_window(meter: Meter, loop: InferenceLoop, passes: int, window_s: fl
     return Sample(window.power_w * call_s, call_s, window.seconds)
 
 
-def _placed(ring: Any, state: Any, batch_size: int, fn: Callable[..., Any]) -> tuple[Any, Any, Any]:
+def _placed(ring: Any, state: Any, batch_size: int) -> tuple[Any, Any, Any]:
     """Ring and state on one device, with that device. Raises InputError on a ring that is none."""
     import jax
 
