@@ -1,0 +1,88 @@
+"""Whatever a family's space holds can be built, on every shape of image."""
+
+import itertools
+import subprocess
+import sys
+from math import prod
+
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import pytest
+from hypothesis import given, settings
+
+from ecojax.errors import InputError
+from ecojax.models import FAMILIES, family
+from ecojax.space import SearchSpace
+
+SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (5, 7, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_configuration_of_the_space_builds(make_network, name, shape) -> None:
+    space = SearchSpace(family(name).parameters(shape))
+
+    @settings(max_examples=6, deadline=None, derandomize=True, database=None)
+    @given(st.lists(st.floats(0, 1), min_size=len(space), max_size=len(space)))
+    def build(genome) -> None:
+        configuration = space.decode(genome)
+        network = make_network(name, shape, **configuration)
+        images = jax.ShapeDtypeStruct((3, *shape), jnp.float32)
+        logits, statistics = jax.eval_shape(
+            lambda weights, images, key: network.training_logits(weights, images, dropout_rate=0.1, key=key),
+            network.abstract_weights,
+            images,
+            jax.random.key(0),
+        )
+        assert logits.shape == (3, 10)
+        assert jax.tree.structure(statistics) == jax.tree.structure(network.abstract_weights.statistics)
+        assert bool(jax.tree.leaves(statistics)) == (
+            configuration["norm"] == "batch" and configuration.get("hidden_layers") != 0
+        )
+        assert network.parameters > 10
+
+    build()
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize(("layers", "width"), [(0, 64), (1, 64), (3, 24)])
+def test_an_mlp_has_the_textbooks_parameters(make_network, layers, width, norm) -> None:
+    sizes = [prod((5, 7, 2)), *[width] * layers, 10]
+    weights = sum(a * b + b for a, b in itertools.pairwise(sizes))
+    normed = 2 * width * layers if norm == "batch" else 0
+    network = make_network("mlp", (5, 7, 2), hidden_layers=layers, hidden_width=width, norm=norm)
+    assert network.parameters == weights + normed
+
+
+def test_a_depthwise_block_is_separable(make_network) -> None:
+    """k² C + C C' where a plain one has k² C C' (Howard et al. 2017)."""
+    shape = {"stages": 2, "width": 16, "growth": 2.0, "kernel": 5, "norm": "none", "head": "average"}
+    plain = make_network("convnet", block="plain", **shape).parameters
+    separable = make_network("convnet", block="depthwise", **shape).parameters
+    saved = [
+        (25 * before * after + after) - (25 * before + before + before * after + after)
+        for before, after in ((16, 16), (16, 32))
+    ]
+    assert plain - separable == sum(saved)
+
+
+def test_a_residual_block_has_a_projection_only_where_the_width_changes(make_network) -> None:
+    shape = {"stages": 2, "width": 16, "kernel": 3, "norm": "batch", "block": "residual", "head": "average"}
+    stem, norm = 9 * 16 + 2 * 16, 2 * 16
+    narrow = 2 * (9 * 16 * 16 + norm)
+    same = make_network("convnet", growth=1.0, **shape).parameters
+    assert same == stem + 2 * narrow + 16 * 10 + 10
+    growing = make_network("convnet", growth=2.0, **shape).parameters
+    wide = (9 * 16 * 32 + 2 * norm) + (9 * 32 * 32 + 2 * norm) + (16 * 32 + 2 * norm)
+    assert growing == stem + narrow + wide + 32 * 10 + 10
+
+
+def test_an_unknown_family_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"'vgg'.*convnet, mlp"):
+        family("vgg")
+
+
+def test_naming_the_families_does_not_import_jax() -> None:
+    code = "import sys, ecojax.models; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
