@@ -1,0 +1,128 @@
+"""Picking one trial of a study: by a name, by its id, or by what it must satisfy."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from typing import TYPE_CHECKING
+
+from ecojax.errors import InputError
+from ecojax.study import METRICS, Trial
+
+if TYPE_CHECKING:
+    from ecojax.frontier.study import Study
+
+GRAMMAR = (
+    "pick knee, best, cheapest, a trial's id, or bounds such as 'accuracy>=0.6' "
+    "or 'accuracy>=0.6, energy_per_sample_j<=1e-4'"
+)
+
+_CONDITION = re.compile(r"(\w+)\s*(>=|<=|>|<)\s*(\S+)")
+_HOLDS = {
+    ">=": lambda value, bound: value >= bound,
+    "<=": lambda value, bound: value <= bound,
+    ">": lambda value, bound: value > bound,
+    "<": lambda value, bound: value < bound,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A bound on a metric: `accuracy >= 0.6`. A metric that a trial has not recorded does not satisfy it."""
+
+    metric: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.metric}{self.sign}{self.bound:g}"
+
+    def holds(self, trial: Trial) -> bool:
+        return self.metric in trial.metrics and _HOLDS[self.sign](trial.metrics[self.metric], self.bound)
+
+
+def conditions(text: str) -> list[Condition]:
+    """The bounds in `text`, parted by commas or "and". Raises `InputError` for malformed text or metrics."""
+    return [_condition(part.strip(), text) for part in re.split(r",|\band\b", text)]
+
+
+def satisfying(trials: Sequence[Trial], wanted: Sequence[Condition], kind: str) -> list[Trial]:
+    """The trials that meet all of `wanted`, in their order.
+
+    Raises `InputError` when there are none, naming the bound that cannot be met and the nearest value to it.
+    """
+    left = list(trials)
+    for count, condition in enumerate(wanted):
+        before, left = left, [trial for trial in left if condition.holds(trial)]
+        if not left:
+            so_far = " and ".join(map(str, wanted[:count]))
+            raise InputError(
+                f"no {kind}{f' with {so_far}' if so_far else ''} has {condition}; {_nearest(before, condition)}"
+            )
+    return left
+
+
+def pick(study: "Study", text: str) -> Trial:
+    """The trial of `study` that `text` asks for; see `Study.pick`."""
+    text = text.strip()
+    if text.isdecimal():
+        return _by_id(study, int(text))
+    if text == "best":
+        return study.require_frontier()[0]
+    if text == "knee":
+        return study.knee()
+    if text == "cheapest":
+        return _cheapest(study, study.require_frontier())
+    wanted = conditions(text)
+    left = satisfying(study.require_frontier(), wanted, "frontier model")
+    spends = any(METRICS[condition.metric].direction == "minimize" for condition in wanted)
+    return left[0] if spends else _cheapest(study, left)
+
+
+def _cheapest(study: "Study", members: Sequence[Trial]) -> Trial:
+    costs = [name for name in study.objectives if METRICS[name].direction == "minimize"]
+    cost = costs[0] if costs else "energy_per_sample_j"
+    return min(members, key=lambda trial: trial.metrics.get(cost, math.inf))
+
+
+def _by_id(study: "Study", id_: int) -> Trial:
+    trial = next((trial for trial in study.trials if trial.id == id_), None)
+    if trial is None:
+        raise InputError(f"study '{study.name}' has no trial {id_}; {_offer(study)}")
+    if not trial.complete:
+        reason = f" ({trial.error})" if trial.error else ""
+        raise InputError(f"trial {id_} is {trial.status}{reason}, not complete; {_offer(study)}")
+    return trial
+
+
+def _offer(study: "Study") -> str:
+    members = ", ".join(str(trial.id) for trial in study.frontier())
+    return f"its frontier holds trials {members}" if members else "it has no frontier yet"
+
+
+def _condition(part: str, text: str) -> Condition:
+    match = _CONDITION.fullmatch(part)
+    try:
+        if match is None:
+            raise ValueError
+        metric, sign, bound = match[1], match[2], float(match[3])
+        if not math.isfinite(bound):
+            raise ValueError
+    except ValueError:
+        raise InputError(f"cannot read the pick '{text}'; {GRAMMAR}") from None
+    if metric not in METRICS:
+        raise InputError(f"'{metric}' in the pick '{text}' is no metric; there are {', '.join(METRICS)}")
+    return Condition(metric, sign, bound)
+
+
+def _nearest(trials: Sequence[Trial], condition: Condition) -> str:
+    recorded = [trial for trial in trials if condition.metric in trial.metrics]
+    if not recorded:
+        return f"none has a {condition.metric} on record"
+    floor = condition.sign in (">=", ">")
+    nearest = (max if floor else min)(recorded, key=lambda trial: trial.metrics[condition.metric])
+    # Four digits, rounded so that the value shown, given as the bound, is met.
+    context = Context(prec=4, rounding=ROUND_FLOOR if floor else ROUND_CEILING)
+    value = float(context.create_decimal(repr(nearest.metrics[condition.metric])))
+    return f"the {'highest' if floor else 'lowest'} is {value:g} (trial {nearest.id})"

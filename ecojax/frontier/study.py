@@ -1,0 +1,289 @@
+"""A study, read: its trials, its frontier and the member to take home. What `ecojax.search()` returns."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import InputError
+from ecojax.frontier.pick import conditions, pick, satisfying
+from ecojax.study import METRICS, Status, StudyStore, Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+# What scripts may rely on, in this order; whatever else a trial has recorded follows.
+CONTRACT = (
+    "accuracy",
+    "test_accuracy",
+    "energy_per_sample_j",
+    "energy_per_sample_j_ci95",
+    "latency_ms",
+    "parameters",
+    "flops",
+    "train_energy_j",
+    "train_seconds",
+)
+
+
+class Study:
+    """A study as it stood when it was read; nothing here writes.
+
+    path: its folder; `name` is the folder's.
+    settings: what the search was started with.
+    trials: all trials by id, failed and running ones too.
+    objectives: names of metrics, in the order the search was given them.
+    constraints: bounds that a member of the frontier meets, as {metric: {"min" and/or "max": bound}}.
+    """
+
+    def __init__(self, folder: Path | str, settings: Mapping[str, Any], trials: Sequence[Trial]):
+        self.path = Path(folder)
+        self.name = self.path.resolve().name
+        self.settings = dict(settings)
+        self.trials = list(trials)
+        self.objectives: list[str] = list(self.settings["objectives"])
+        self.constraints: dict[str, dict[str, float]] = dict(self.settings.get("constraints") or {})
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Study":
+        """The study in `folder`, also while a search still writes it.
+
+        Raises `StudyError` for a folder without a study, and a foreign, damaged or newer database.
+        """
+        with StudyStore.open(folder) as store:
+            return cls(folder, store.settings(), store.trials())
+
+    def __repr__(self) -> str:
+        return f"<Study '{self.path}': {len(self.trials)} trials, {len(self.frontier())} on the frontier>"
+
+    # Which trials
+
+    def counts(self) -> dict[str, int]:
+        """How many trials have each status; every status is there."""
+        found = Counter(trial.status for trial in self.trials)
+        return {str(status): found[status] for status in Status}
+
+    def complete(self) -> list[Trial]:
+        """The trials that ended well, by id; they may exceed a constraint."""
+        return [trial for trial in self.trials if trial.complete]
+
+    def feasible(self) -> list[Trial]:
+        """The complete trials that meet every constraint, by id."""
+        from ecojax.search.loop import violation
+
+        return [trial for trial in self.complete() if violation(trial.metrics, self.constraints) == 0]
+
+    def frontier(self) -> list[Trial]:
+        """The trials for which no feasible one is as good in every objective and better in one.
+
+        Best first by the first objective, then by the second, and so on. Of trials with exactly the same
+        objectives the earliest stands for all. Empty while no feasible trial is complete.
+        """
+        trials = self.feasible()
+        if not trials:
+            return []
+        from ecojax.search.dominance import is_non_dominated
+
+        F = self._minimised(trials)
+        members: dict[tuple[float, ...], Trial] = {}
+        for trial, row, member in zip(trials, F.tolist(), is_non_dominated(F), strict=True):
+            if member:
+                members.setdefault(tuple(row), trial)
+        return [members[row] for row in sorted(members)]
+
+    def require_frontier(self) -> list[Trial]:
+        """The frontier. Raises `InputError` saying why when it is empty."""
+        members = self.frontier()
+        if not members:
+            missing = f"{len(self.trials)} trials, none complete"
+            if self.complete():
+                missing = f"no complete trial meets the constraints {json.dumps(self.constraints)}"
+            raise InputError(f"study '{self.name}' has no frontier yet: {missing}; search on with --resume")
+        return members
+
+    # Which one
+
+    def knee(self) -> Trial:
+        """The frontier's member after which accuracy gets expensive; costs are compared by their logarithm.
+
+        It lies farthest from the line between the frontier's two extremes, towards the ideal, with every objective
+        scaled to [0, 1] and costs taken as log10, for they span decades (see `ecojax.frontier.knee`).
+        Raises `InputError` when there is no frontier.
+        """
+        import numpy as np
+
+        from ecojax.frontier.knee import knee
+
+        members = self.require_frontier()
+        F = self._minimised(members)
+        for column, name in enumerate(self.objectives):
+            if METRICS[name].direction == "minimize" and (F[:, column] > 0).all():
+                F[:, column] = np.log10(F[:, column])
+        return members[knee(F)]
+
+    def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
+        """The feasible trial with the best `metric`, among those that satisfy `where`; the earliest of several.
+
+        `where` holds bounds as `pick` takes them: "energy_per_sample_j<=1e-4". Raises `InputError` for an unknown
+        metric, malformed bounds, and when no trial satisfies them.
+        """
+        if metric not in METRICS:
+            raise InputError(f"'{metric}' is no metric; there are {', '.join(METRICS)}")
+        self.require_frontier()
+        trials = satisfying(self.feasible(), conditions(where) if where else [], "trial")
+        recorded = [trial for trial in trials if metric in trial.metrics]
+        if not recorded:
+            raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
+        return min(recorded, key=lambda trial: _minimised(metric, trial.metrics[metric]))
+
+    def pick(self, text: str) -> Trial:
+        """The trial that `text` asks for.
+
+        - `knee`: see `knee()`.
+        - `best`: the frontier's best in the first objective.
+        - `cheapest`: the frontier's least in the first objective that is a cost.
+        - `17`: trial 17, on the frontier or not, if it is complete.
+        - `accuracy>=0.6`: the cheapest of the frontier's members that reach it.
+        - `energy_per_sample_j<=1e-4`: the best of the frontier's members that stay within it.
+        - several bounds, parted by commas or "and": the best of those that meet all, if one bounds a cost, and the
+          cheapest otherwise.
+
+        Raises `InputError` for anything else, and when nothing matches, naming what the frontier offers.
+        """
+        return pick(self, text)
+
+    # How good
+
+    def hypervolume_reference(self) -> dict[str, float] | None:
+        """The point that the hypervolume is measured from: accuracy 0, and the worst of every cost.
+
+        The worst over all feasible trials, in the metrics' units; None when there is none.
+        """
+        trials = self.feasible()
+        if not trials:
+            return None
+        return {
+            name: 0.0
+            if METRICS[name].direction == "maximize"
+            else max(trial.metrics.get(name, 0.0) for trial in trials)
+            for name in self.objectives
+        }
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> float | None:
+        """The share of the box between perfection and the reference that the frontier dominates, in [0, 1].
+
+        Perfection is accuracy 1 at no cost. Give a `reference` like `hypervolume_reference()`'s to compare
+        studies: by default each is measured from its own. None when no feasible trial is complete.
+        """
+        reference = reference or self.hypervolume_reference()
+        if reference is None:
+            return None
+        import numpy as np
+
+        from ecojax.search.hypervolume import hypervolume
+
+        axes = []
+        for name, values in zip(self.objectives, self._minimised(self.frontier()).T, strict=True):
+            if METRICS[name].direction == "maximize":
+                axes.append((1 + values) / (1 - reference[name]))
+            else:
+                axes.append(values / (reference[name] or 1.0))
+        return hypervolume(np.stack(axes, axis=1), np.ones(len(axes)))
+
+    def provenance(self, metric: str) -> str | None:
+        """How the figures of `metric` came about: "modeled (CPU time × 10 W per core, ...)", "computed", ...
+
+        A study should hold one provenance a metric; several are joined by "; ", which whoever shows it must not
+        hide. None when no trial has the metric.
+        """
+        stated = [
+            trial.provenance.get(metric, "computed") for trial in self.complete() if metric in trial.metrics
+        ]
+        return "; ".join(dict.fromkeys(stated)) or None
+
+    # In other forms
+
+    def summary(self) -> dict[str, Any]:
+        """The frontier and what it rests on, in plain values: the contract of `ecojax frontier --format json`.
+
+        Metrics are in the units of `ecojax.study.METRICS`; what a trial has not recorded is None.
+        """
+        frontier = self.frontier()
+        return {
+            "study": self.name,
+            "dataset": self.settings.get("dataset"),
+            "seed": self.settings.get("seed"),
+            "trials": self.counts(),
+            "objectives": [
+                {"name": name, "direction": METRICS[name].direction, "provenance": self.provenance(name)}
+                for name in self.objectives
+            ],
+            "hypervolume": self.hypervolume(),
+            "hypervolume_reference": self.hypervolume_reference(),
+            "frontier": [
+                {
+                    "trial": trial.id,
+                    "config": dict(trial.configuration),
+                    "metrics": {name: _finite(trial.metrics.get(name)) for name in metric_names(frontier)},
+                }
+                for trial in frontier
+            ],
+        }
+
+    def to_json(self) -> str:
+        """`summary()` as strict JSON: no NaN, no infinity."""
+        return json.dumps(self.summary(), indent=2, allow_nan=False)
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A row a trial: id, status, origin, on_frontier, the configuration as `config.*`, the metrics by name.
+
+        Raises `InputError` when pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise InputError("to_dataframe() needs pandas: pip install 'ecojax[pandas]'") from None
+        members = {trial.id for trial in self.frontier()}
+        return pd.DataFrame(
+            [
+                {
+                    "id": trial.id,
+                    "status": str(trial.status),
+                    "origin": trial.origin,
+                    "on_frontier": trial.id in members,
+                    **{f"config.{name}": value for name, value in trial.configuration.items()},
+                    **{name: trial.metrics.get(name) for name in metric_names(self.trials)},
+                }
+                for trial in self.trials
+            ]
+        )
+
+    def _minimised(self, trials: Sequence[Trial]) -> "np.ndarray":
+        """[trials, objectives], less is better; NaN where a trial lacks one."""
+        import numpy as np
+
+        rows = [
+            [_minimised(name, trial.metrics.get(name, math.nan)) for name in self.objectives]
+            for trial in trials
+        ]
+        return np.array(rows, dtype=np.float64).reshape(-1, len(self.objectives))
+
+
+def metric_names(trials: Sequence[Trial]) -> list[str]:
+    """The contract's metrics, then all others that `trials` have recorded, in a stable order."""
+    recorded = {name for trial in trials for name in trial.metrics} - set(CONTRACT)
+    known = [name for name in METRICS if name in recorded]
+    return [*CONTRACT, *known, *sorted(recorded - set(METRICS))]
+
+
+def _minimised(name: str, value: float) -> float:
+    from ecojax.search.loop import minimised
+
+    return minimised(name, value)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
