@@ -59,6 +59,12 @@ class Study:
     def __repr__(self) -> str:
         return f"<Study '{self.path}': {len(self.trials)} trials, {len(self.frontier())} on the frontier>"
 
+    @property
+    def title(self) -> str:
+        """The study's name and its dataset's, for the head of a table or plot."""
+        dataset = self.settings.get("dataset_title") or self.settings.get("dataset")
+        return f"{self.name} · {dataset}" if dataset else self.name
+
     # Which trials
 
     def counts(self) -> dict[str, int]:
@@ -209,9 +215,11 @@ class Study:
     def summary(self) -> dict[str, Any]:
         """The frontier and what it rests on, in plain values: the contract of `ecojax frontier --format json`.
 
-        Metrics are in the units of `ecojax.study.METRICS`; what a trial has not recorded is None.
+        Metrics are in the units of `ecojax.study.METRICS`; what a trial has not recorded, or not as a finite number,
+        is None.
         """
         frontier = self.frontier()
+        names = metric_names(frontier)
         return {
             "study": self.name,
             "dataset": self.settings.get("dataset"),
@@ -227,15 +235,11 @@ class Study:
                 {
                     "trial": trial.id,
                     "config": dict(trial.configuration),
-                    "metrics": {name: _finite(trial.metrics.get(name)) for name in metric_names(frontier)},
+                    "metrics": {name: _finite(trial.metrics.get(name)) for name in names},
                 }
                 for trial in frontier
             ],
         }
-
-    def to_json(self) -> str:
-        """`summary()` as strict JSON: no NaN, no infinity."""
-        return json.dumps(self.summary(), indent=2, allow_nan=False)
 
     def to_dataframe(self) -> "pd.DataFrame":
         """A row a trial: id, status, origin, on_frontier, the configuration as `config.*`, the metrics by name.
@@ -247,6 +251,7 @@ class Study:
         except ImportError:
             raise InputError("to_dataframe() needs pandas: pip install 'ecojax[pandas]'") from None
         members = {trial.id for trial in self.frontier()}
+        names = metric_names(self.trials)
         return pd.DataFrame(
             [
                 {
@@ -255,7 +260,7 @@ class Study:
                     "origin": trial.origin,
                     "on_frontier": trial.id in members,
                     **{f"config.{name}": value for name, value in trial.configuration.items()},
-                    **{name: trial.metrics.get(name) for name in metric_names(self.trials)},
+                    **{name: trial.metrics.get(name) for name in names},
                 }
                 for trial in self.trials
             ]

@@ -1,0 +1,233 @@
+"""A frontier as text: a table for people, JSON for scripts, CSV for spreadsheets."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ecojax.frontier.quantities import digits, quantity, scale, written
+from ecojax.frontier.study import Study, metric_names
+from ecojax.study import Trial
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# The spread of a metric, and what it is.
+SPREADS = {
+    "accuracy": ("accuracy_se", "± one standard error"),
+    "energy_per_sample_j": ("energy_per_sample_j_ci95", "± half of the 95 % interval"),
+}
+
+# As they stand in the table. Where it is narrow, the last of `_IMPORTANCE` go first.
+_SHOWN = (
+    "accuracy",
+    "test_accuracy",
+    "energy_per_sample_j",
+    "latency_ms",
+    "parameters",
+    "flops",
+    "train_energy_j",
+    "train_seconds",
+)
+_IMPORTANCE = ("trial", "accuracy", "energy_per_sample_j", "test_accuracy", "network", *_SHOWN[3:])
+_EXTRAS = ("flops", "train_energy_j", "train_seconds")
+_NETWORK_WIDTH = 16  # below this the column says nothing
+_NETWORK_ROOM = 24  # more than that, before the extras come in
+_GAP = 2  # between columns
+_KNEE = "◆"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table, formatted; `header` has the name and, on a second line, the unit."""
+
+    name: str
+    header: str
+    cells: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return max(map(len, (*self.header.split("\n"), *self.cells)))
+
+    @property
+    def least_width(self) -> int:
+        """Of the network's description the beginning will do."""
+        return min(self.width, _NETWORK_WIDTH) if self.name == "network" else self.width
+
+    def cut(self, width: int) -> "Column":
+        """Itself, with cells of at most `width` characters."""
+        cells = (cell if len(cell) <= width else f"{cell[: width - 1].rstrip()}…" for cell in self.cells)
+        return replace(self, cells=tuple(cells))
+
+
+def render_table(study: Study, width: int) -> "RenderableType":
+    """The frontier for a terminal `width` columns wide: a title, the table, and what its figures rest on.
+
+    What does not fit is left out, the least important first. A study without a frontier gives the reason instead.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    if not study.frontier():
+        return Text(f"{study.title}: no frontier yet ({_counts(study)})")
+    columns = fitting(frontier_columns(study), study.objectives, width)
+    table = Table(box=SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+    for column in columns:
+        words = column.name == "network"
+        table.add_column(Text(column.header), justify="left" if words else "right", no_wrap=True)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, row))
+    lines = notes(study, [column.name for column in columns])
+    return Group(
+        Text(study.title, style="bold"), Text(), table, Text(), *(Text(line, style="dim") for line in lines)
+    )
+
+
+def frontier_columns(study: Study) -> list[Column]:
+    """All columns that the frontier's members have something in, in the order in which they are shown."""
+    members, knee = study.frontier(), study.knee()
+    trials = Column(
+        "trial",
+        "trial",
+        tuple(f"{_KNEE} {trial.id}" if trial is knee else str(trial.id) for trial in members),
+    )
+    metrics = dict.fromkeys([*_SHOWN, *study.objectives, *study.constraints])
+    return [
+        trials,
+        *(_metric_column(name, members) for name in metrics if any(name in t.metrics for t in members)),
+        Column("network", "network", tuple(_differences(members))),
+    ]
+
+
+def fitting(columns: Sequence[Column], objectives: Sequence[str], width: int) -> list[Column]:
+    """The most important of `columns` that fit into `width` characters together, in their order.
+
+    The trial and the first objective are there in any case; the network takes what the others leave.
+    """
+    by_name = {column.name: column for column in columns}
+    taken, left = {"trial", objectives[0]}, width
+    for name in dict.fromkeys(("trial", *objectives, *_IMPORTANCE, *by_name)):
+        if name in by_name:
+            needed = by_name[name].least_width + _GAP
+            if left + _GAP < needed + (_NETWORK_ROOM if name in _EXTRAS else 0):
+                break
+            left -= needed
+            taken.add(name)
+    return [
+        column.cut(column.least_width + left + _GAP) if column.name == "network" else column
+        for column in columns
+        if column.name in taken
+    ]
+
+
+def notes(study: Study, columns: Sequence[str]) -> list[str]:
+    """What the figures of `columns` are and where they come from, a line each; mixed provenances are called out."""
+    lines = [f"{_KNEE} knee: the pick by default", _counts(study)]
+    if study.constraints:
+        bounds = ", ".join(
+            f"{name} {sign} {bounds[side]:g}"
+            for name, bounds in study.constraints.items()
+            for side, sign in (("min", "≥"), ("max", "≤"))
+            if side in bounds
+        )
+        lines.append(f"constraints: {bounds}; {len(study.feasible())} trials meet them")
+    volume, reference = study.hypervolume(), study.hypervolume_reference()
+    if volume is not None and reference is not None:
+        corner = ", ".join(f"{quantity(name).short} {written(name, reference[name])}" for name in reference)
+        lines.append(f"hypervolume {volume:.4f} of the box that ends at {corner}")
+    batch = study.settings.get("inference_batch")
+    meanings = {
+        "accuracy": "validation images",
+        "test_accuracy": "test images, read once, after the search",
+        "energy_per_sample_j": f"one inference at batch {batch}" if batch else "one inference",
+        "latency_ms": f"one batch of {batch}" if batch else "one batch",
+    }
+    for name in columns:
+        spread, meaning_of_spread = SPREADS.get(name, ("", ""))
+        recorded = any(spread in trial.metrics for trial in study.frontier())
+        what = [meanings.get(name, ""), meaning_of_spread if recorded else ""]
+        provenance = study.provenance(name) or ""
+        parts = [", ".join(filter(None, what)), "" if provenance == "computed" else provenance]
+        if any(parts):
+            lines.append(f"{quantity(name).short}: {'; '.join(filter(None, parts))}")
+        if "; " in provenance:
+            lines.append(f"warning: {name} is of unequal provenance among the trials; they do not compare")
+    return lines
+
+
+def to_json(study: Study) -> str:
+    """`Study.summary()` as strict JSON: no NaN, no infinity."""
+    return json.dumps(study.summary(), indent=2, allow_nan=False)
+
+
+def to_csv(study: Study) -> str:
+    """The frontier, a row a member, best first, at full precision, after a header.
+
+    Columns: trial, the metrics under their own names and in their own units, the configuration as `config.*`. What a
+    trial lacks is empty.
+    """
+    members = study.frontier()
+    metrics = metric_names(members)
+    parameters = list(dict.fromkeys(name for trial in members for name in trial.configuration))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", *metrics, *(f"config.{name}" for name in parameters)])
+    for trial in members:
+        writer.writerow(
+            [trial.id, *map(trial.metrics.get, metrics), *map(trial.configuration.get, parameters)]
+        )
+    return text.getvalue()
+
+
+def _counts(study: Study) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in study.counts().items() if count)
+    return f"{len(study.trials)} trials: {counts}" if counts else "no trials"
+
+
+def _metric_column(name: str, members: Sequence[Trial]) -> Column:
+    unit = scale(name, [trial.metrics[name] for trial in members if name in trial.metrics])
+    spread = SPREADS.get(name, ("",))[0]
+
+    def cell(trial: Trial) -> str:
+        value = trial.metrics.get(name, math.nan) * unit.factor
+        if not math.isfinite(value):
+            return "–"
+        decimals = 1 if unit.unit == "%" else digits(value)
+        text = f"{value:.{decimals}f}"
+        if spread in trial.metrics:
+            text += f" ± {trial.metrics[spread] * unit.factor:.{decimals}f}"
+        return text
+
+    return Column(name, f"{quantity(name).short}\n{unit.unit}", tuple(map(cell, members)))
+
+
+def _differences(members: Sequence[Trial]) -> list[str]:
+    """What sets each member apart, in the order of the configuration: the architecture before the recipe."""
+    configurations = [trial.configuration for trial in members]
+    names = dict.fromkeys(name for configuration in configurations for name in configuration)
+    vary = [
+        name
+        for name in names
+        if any(
+            configuration.get(name) != configurations[0].get(name) or name not in configuration
+            for configuration in configurations
+        )
+        or len(members) == 1
+    ]
+    return [
+        " ".join(_setting(name, configuration[name]) for name in vary if name in configuration)
+        for configuration in configurations
+    ]
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no-{name}"
+    if isinstance(value, str):
+        return f"{name}={value}" if value in ("none", "") else value
+    return f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
