@@ -1,3 +1,38 @@
-"""ecojax: energy-aware model search on JAX."""
+"""ecojax: energy-aware model search on JAX. Networks that are accurate *and* cheap to run.
+
+    import ecojax
+
+    study = ecojax.search(dataset="digits", evaluations=24, out="runs/digits")
+    for trial in study.frontier():
+        print(trial.id, trial.metrics["accuracy"], trial.metrics["energy_per_sample_j"])
+    ecojax.export(study, pick="knee", to="model")
+    model = ecojax.load("model")
+
+Importing ecojax loads neither JAX nor anything else that is slow; the first call does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ecojax.api import export, load, search
+    from ecojax.errors import EcojaxError
+    from ecojax.frontier import Study
+
+_HOMES = {
+    "EcojaxError": "ecojax.errors",
+    "Study": "ecojax.frontier",
+    "export": "ecojax.api",
+    "load": "ecojax.api",
+    "search": "ecojax.api",
+}
+
+__all__ = ["EcojaxError", "Study", "__version__", "export", "load", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'ecojax' has no attribute '{name}'")

@@ -5,7 +5,8 @@ Knows nothing of models, datasets or watts: `evaluate` is any function from a co
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,20 +19,18 @@ from ecojax.trial.outcome import Outcome
 Evaluate = Callable[[Mapping[str, Any], int], Outcome]
 
 
-class Listener(Protocol):
-    """Hears what happens; a progress display, a log, or nobody."""
+class Listener:
+    """Hears what happens, and does nothing about it; a progress display or a log overrides what it wants to hear."""
+
+    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
+        """`trials` are those that the study holds already, of `evaluations` in all."""
 
     def trial_started(self, trial: Trial) -> None: ...
 
     def trial_ended(self, trial: Trial) -> None: ...
 
-
-class Deaf:
-    """Hears nothing."""
-
-    def trial_started(self, trial: Trial) -> None: ...
-
-    def trial_ended(self, trial: Trial) -> None: ...
+    def testing(self, members: int) -> None:
+        """The search is over; so many members of its frontier are about to meet the test set."""
 
 
 def run(
@@ -49,8 +48,9 @@ def run(
     A trial that was running when a former process ended is run again, under its id and with its configuration.
     Raises `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
     """
-    listener = listener or Deaf()
+    listener = listener or Listener()
     trials = {trial.id: trial for trial in store.trials()}
+    listener.search_started(store.folder, list(trials.values()), budget.evaluations)
     while True:
         ended = [trial for trial in trials.values() if trial.status is not Status.RUNNING]
         _stop_if_hopeless(ended, engine.population)

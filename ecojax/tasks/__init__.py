@@ -3,6 +3,6 @@
 A task knows how a configuration becomes a network and a recipe; it does not train, meter or search.
 """
 
-from ecojax.tasks.image_classification import ImageClassification
+from ecojax.tasks.image_classification import ImageClassification, ImageInputs
 
-__all__ = ["ImageClassification"]
+__all__ = ["ImageClassification", "ImageInputs"]

@@ -1,7 +1,7 @@
 """Image classification: a dataset, the families that may learn it, and the recipe they are trained by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,44 @@ from ecojax.train.recipe import Recipe, recipe_parameters
 if TYPE_CHECKING:
     from ecojax.models.network import Network
     from ecojax.train.program import TrainingProgram
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """What is left of a dataset in a network: with a configuration, it is enough to build it again.
+
+    `image_shape` is (height, width, channels); `mean` and `std` are per channel, in units of 0..1.
+    """
+
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def network(self, configuration: Mapping[str, Any], precision: str) -> "Network":
+        """The network of a configuration. Those that differ in training only have equal ones."""
+        from ecojax.models.network import Network
+
+        chosen = family(str(configuration["family"]))
+        return Network(
+            family=chosen.name,
+            architecture=tuple(chosen.architecture(configuration, self.image_shape).items()),
+            image_shape=self.image_shape,
+            num_classes=len(self.class_names),
+            mean=self.mean,
+            std=self.std,
+            precision=precision,
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """As JSON holds it; `from_record` reads it back."""
+        return {field.name: list(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "ImageInputs":
+        height, width, channels = record["image_shape"]
+        names, mean, std = (tuple(record[key]) for key in ("class_names", "mean", "std"))
+        return cls((height, width, channels), names, mean, std)
 
 
 @dataclass(frozen=True)
@@ -48,21 +86,20 @@ class ImageClassification:
                 )
         return space
 
-    def network(self, configuration: Mapping[str, Any]) -> "Network":
-        """The network of a configuration. Those that differ in training only have equal ones."""
-        from ecojax.models.network import Network
-
-        chosen = family(str(configuration["family"]))
+    @cached_property
+    def inputs(self) -> "ImageInputs":
+        """What a network of this task needs to know of the data."""
         data = self.dataset
-        return Network(
-            family=chosen.name,
-            architecture=tuple(chosen.architecture(configuration, data.image_shape).items()),
+        return ImageInputs(
             image_shape=data.image_shape,
-            num_classes=data.num_classes,
+            class_names=data.class_names,
             mean=tuple(float(value) for value in data.mean),
             std=tuple(max(float(value), 1e-3) for value in data.std),  # a constant channel stays finite
-            precision=self.precision,
         )
+
+    def network(self, configuration: Mapping[str, Any]) -> "Network":
+        """The network of a configuration. Those that differ in training only have equal ones."""
+        return self.inputs.network(configuration, self.precision)
 
     def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
         return Recipe.from_configuration(configuration)

@@ -14,14 +14,15 @@ def augment(
     `numbers`: flip (0 or 1), crop (pixels, at most `max_shift`), cutout (side in pixels; 0 cuts nothing).
     """
     batch, height, width, _ = images.shape
-    flip_key, shift_key, centre_key = jax.random.split(key, 3)
+    # one draw for everything: each call of the generator costs compile time, not run time
+    draws = jax.random.uniform(key, (batch, 5))
 
-    flipped = jax.random.bernoulli(flip_key, 0.5 * numbers["flip"], (batch, 1, 1, 1))
+    flipped = draws[:, 0, None, None, None] < 0.5 * numbers["flip"]
     images = jnp.where(flipped, images[:, :, ::-1], images)
 
     # a uniform integer in [-crop, crop], drawn as a float because crop is traced
     span = 2.0 * numbers["crop"] + 1.0
-    shifts = jnp.floor(jax.random.uniform(shift_key, (batch, 2)) * span) - numbers["crop"]
+    shifts = jnp.floor(draws[:, 1:3] * span) - numbers["crop"]
     starts = jnp.clip(shifts.astype(jnp.int32) + max_shift, 0, 2 * max_shift)
     padded = jnp.pad(images, ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0)))
 
@@ -30,7 +31,7 @@ def augment(
 
     images = jax.vmap(crop)(padded, starts)
 
-    centres = jax.random.uniform(centre_key, (batch, 2)) * jnp.array([height, width])
+    centres = draws[:, 3:] * jnp.array([height, width])
     half = numbers["cutout"] / 2.0
     rows = jnp.abs(jnp.arange(height) + 0.5 - centres[:, :1]) < half
     columns = jnp.abs(jnp.arange(width) + 0.5 - centres[:, 1:]) < half

@@ -81,11 +81,11 @@ class TrainingProgram:
         steps = n // self.batch_size
         optimizer = make_optimizer(self.optimizer, numbers, total_steps)
         order_key, step_key = jax.random.split(key)
-        order = jax.random.permutation(order_key, n)[: steps * self.batch_size]
+        # one sort of random bits; `jax.random.permutation` sorts several times, and compiles as much longer
+        order = jnp.argsort(jax.random.bits(order_key, (n,)))[: steps * self.batch_size]
 
         def train_step(state: TrainState, batch: tuple[jax.Array, jax.Array]) -> tuple[TrainState, jax.Array]:
-            index, key = batch
-            augment_key, dropout_key = jax.random.split(key)
+            index, (augment_key, dropout_key) = batch
             x = self.network.normalise(images[index])
             x = augment(x, numbers, augment_key, max_shift=self.max_shift)
             y = optax.smooth_labels(
@@ -108,7 +108,7 @@ class TrainingProgram:
             parameters = optax.apply_updates(state.weights.parameters, updates)
             return TrainState(Weights(parameters, statistics), optimizer_state, state.step + 1), loss
 
-        batches = order.reshape(steps, self.batch_size), jax.random.split(step_key, steps)
+        batches = order.reshape(steps, self.batch_size), jax.random.split(step_key, (steps, 2))
         state, losses = jax.lax.scan(train_step, state, batches)
         return state, losses.mean()
 

@@ -1,0 +1,304 @@
+"""What ecojax does for a Python program, and, through the command line, for everybody: search, open, export, load.
+
+study = ecojax.search(dataset="digits", evaluations=24, out="runs/digits")
+study.frontier(), study.best(), study.to_dataframe()
+ecojax.export("runs/digits", pick="knee", to="model")
+model = ecojax.load("model")
+"""
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import DataError, InputError, StudyError
+from ecojax.frontier import Study
+from ecojax.settings import SearchSettings, resolve, restore
+from ecojax.study import Status, StudyStore
+from ecojax.study.store import check_vacant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecojax.data import ImageDataset, Progress
+    from ecojax.energy import Meter
+    from ecojax.export import Model
+    from ecojax.search.loop import Listener
+    from ecojax.trial.evaluator import Evaluator
+
+VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
+RESUMABLE = {"evaluations", "budget", "data_dir"}  # what may change when a study goes on
+
+
+def search(
+    dataset: str | None = None,
+    *,
+    config: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    listener: "Listener | None" = None,
+    on_data: "Callable[[Progress], None] | None" = None,
+    meter: "Meter | str | None" = None,
+    **options: Any,
+) -> Study:
+    """Searches for networks that are accurate and cheap to run; returns the study, finished.
+
+    Args:
+        dataset: `digits`, or a TFDS image-classification dataset.
+        config: a TOML file of settings; by default the one that ecojax brings for the dataset.
+        out: the study's folder, new or empty; by default `runs/<dataset>-<number>`.
+        resume: go on with the study in `out`; of the options, only evaluations, budget and data_dir may change.
+        listener: hears of trials as they start and end. on_data: hears of downloads and decoding.
+        meter: `auto`, `nvml`, `modeled`, or a `Meter` of your own, which stays open.
+        options: any field of `SearchSettings`, such as evaluations, population, epochs, seed.
+
+    Raises:
+        InputError, StudyError, DataError, MeterError: what was asked cannot be done, for the reason stated;
+            nothing is written then.
+    """
+    options = {name: value for name, value in {"dataset": dataset, **options}.items() if value is not None}
+    if meter is None or isinstance(meter, str):
+        options |= {"meter": meter} if meter else {}
+        own_meter = None
+    else:
+        own_meter = meter
+    if resume:
+        return _resume(out, config, options, own_meter, listener, on_data)
+    settings, source = resolve(config, options)
+    folder = Path(out) if out is not None else _free_folder(settings.dataset)
+    check_vacant(folder)
+    with _evaluator(settings, source, own_meter, on_data) as (evaluator, facts):
+        record = settings.model_dump(mode="json", exclude_none=True) | facts
+        with StudyStore.create(folder, record) as store:
+            _run(store, settings, evaluator, listener)
+    return Study.open(folder)
+
+
+def export(study: str | Path | Study, *, pick: str = "knee", to: str | Path) -> Path:
+    """Writes one model of a study to the new folder `to`: weights, configuration, model card, energy label.
+
+    `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6".
+    Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
+    """
+    from ecojax.export import export_trial
+    from ecojax.tasks import ImageInputs
+
+    study = study if isinstance(study, Study) else Study.open(study)
+    trial = study.pick(pick)
+    inputs = ImageInputs.from_record(study.settings["inputs"])
+    network = inputs.network(trial.configuration, study.settings["resolved_precision"])
+    with StudyStore.open(study.path) as store:
+        arrays = store.arrays(trial)
+    settings = study.settings | {"study": study.name}
+    return export_trial(network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names)
+
+
+def load(path: str | Path) -> "Model":
+    """An exported model, ready to call: `model(images)` gives logits. Raises `InputError` for a damaged folder."""
+    from ecojax.export import load
+
+    return load(path)
+
+
+def _resume(
+    out: str | Path | None,
+    config: str | Path | None,
+    options: Mapping[str, Any],
+    meter: "Meter | None",
+    listener: "Listener | None",
+    on_data: "Callable[[Progress], None] | None",
+) -> Study:
+    if out is None:
+        raise InputError("--resume needs the study's folder; add --out FOLDER")
+    if config is not None:
+        raise InputError("--resume goes on with the study's own settings; leave --config out")
+    folder = Path(out)
+    with StudyStore.open(folder, write=True) as store:
+        stored = store.settings()
+        known = {name: value for name, value in stored.items() if name in SearchSettings.model_fields}
+        for name, value in options.items():
+            if name not in RESUMABLE and _as_json(name, value) != known.get(name):
+                raise InputError(
+                    f"--{name.replace('_', '-')} {value} differs from the study '{folder}' "
+                    f"({known.get(name)}); leave it out, or start a new study with another --out"
+                )
+        changes = {name: value for name, value in options.items() if name in RESUMABLE}
+        settings = restore(stored, changes, source=f"the study '{folder}'")
+        with _evaluator(settings, f"the study '{folder}'", meter, on_data) as (evaluator, facts):
+            for name in ("dataset_version", "splits", "device_kind", "resolved_precision", "inputs"):
+                if facts[name] != stored.get(name):
+                    raise StudyError(
+                        f"the study '{folder}' has {name} = {stored.get(name)}, here it is {facts[name]}: its figures "
+                        "would not compare; go on where it was begun, or start a new study"
+                    )
+            for name, value in changes.items():
+                store.set(name, value)
+            store.set("versions", facts["versions"])
+            _run(store, settings, evaluator, listener)
+    return Study.open(folder)
+
+
+def _as_json(name: str, value: Any) -> Any:
+    """An option as the study stores it."""
+    return SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)
+
+
+def _run(
+    store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
+) -> None:
+    from ecojax.search.budget import Budget
+    from ecojax.search.engine import Engine
+    from ecojax.search.loop import run, violation
+
+    bounds = settings.bounds()
+    before_training = {name: bound for name, bound in bounds.items() if name in ("parameters", "flops")}
+    engine = Engine(
+        evaluator.task.space,
+        objectives=len(settings.objectives),
+        population=settings.population,
+        seed=settings.seed,
+        violation=(lambda c: violation(evaluator.known_beforehand(c), before_training))
+        if before_training
+        else None,
+    )
+    began = time.perf_counter()
+    try:
+        reason = run(
+            store,
+            engine,
+            evaluator,
+            objectives=settings.objectives,
+            constraints=bounds,
+            budget=Budget.of(settings.evaluations, settings.budget),
+            listener=listener,
+        )
+        store.set("stopped", reason)
+    finally:
+        store.set("search_seconds", store.settings().get("search_seconds", 0.0) + time.perf_counter() - began)
+    _read_test_set(store, evaluator, listener)
+
+
+def _read_test_set(store: StudyStore, evaluator: "Evaluator", listener: "Listener | None") -> None:
+    """Once, at the end, for the frontier's members: selection never sees these figures."""
+    chosen = Study(store.folder, store.settings(), store.trials()).frontier()
+    untested = [trial for trial in chosen if "test_accuracy" not in trial.metrics]
+    if not untested:
+        return
+    if listener is not None:
+        listener.testing(len(untested))
+    test = evaluator.task.dataset.read_test()
+    for trial in untested:
+        accuracy = evaluator.test_accuracy(trial.configuration, store.arrays(trial), test)
+        store.add_metrics(trial.id, {"test_accuracy": accuracy})
+
+
+@contextmanager
+def _evaluator(
+    settings: SearchSettings,
+    source: str,
+    meter: "Meter | None",
+    on_data: "Callable[[Progress], None] | None",
+) -> "Iterator[tuple[Evaluator, dict[str, Any]]]":
+    """The evaluator of a search, and the facts about data and device that belong in its record."""
+    from ecojax import data
+    from ecojax.energy import open_meter
+    from ecojax.tasks import ImageClassification
+    from ecojax.train.compilation import use_persistent_cache
+    from ecojax.trial.evaluator import Evaluator
+
+    backend = _select_device(settings.device)
+    use_persistent_cache()
+    precision = settings.precision
+    if precision == "auto":
+        precision = "float32" if backend == "cpu" else "bfloat16"
+    opened = meter or open_meter(settings.meter, watts_per_core=settings.watts_per_core)
+    try:
+        dataset = data.load(
+            settings.dataset,
+            data_dir=settings.data_dir,
+            train_size=settings.train_size,
+            validation_size=settings.validation_size,
+            seed=settings.seed,
+            on_progress=on_data,
+        )
+        task = ImageClassification(
+            dataset, settings.families, precision, tables=settings.space, pins=settings.pin, source=source
+        )
+        _require_batches(settings.inference_batch, dataset)
+        task.space  # noqa: B018 - refuses an impossible space before anything is written
+        evaluator = Evaluator(
+            task,
+            opened,
+            epochs=settings.epochs,
+            inference_batch=settings.inference_batch,
+            energy_ci=settings.energy_ci,
+        )
+        yield evaluator, _facts(task, precision)
+    finally:
+        if meter is None:
+            opened.close()
+
+
+def _facts(task: Any, precision: str) -> dict[str, Any]:
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "dataset_title": task.dataset.title,
+        "dataset_version": task.dataset.version,
+        "dataset_source": task.dataset.source,
+        "splits": task.dataset.splits,
+        "inputs": task.inputs.to_record(),
+        "space_records": task.space.to_records(),
+        "resolved_precision": precision,
+        "device_kind": f"{device.platform}: {device.device_kind}",
+        "host": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONS},
+    }
+
+
+def _version(package: str) -> str:
+    from ecojax import __version__
+
+    return __version__ if package == "ecojax" else version(package)
+
+
+def _select_device(device: str) -> str:
+    """Makes JAX compute on `device` and returns its backend. Raises `InputError` when it is not there."""
+    import jax
+
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    backend = jax.default_backend()
+    if device not in ("auto", backend):
+        remedy = (
+            "install 'ecojax[cuda]' where an NVIDIA driver is"
+            if device == "gpu"
+            else "run where there is one"
+        )
+        raise InputError(
+            f"--device {device} was asked for, but JAX finds only {backend} here; {remedy}, or drop it"
+        )
+    return backend
+
+
+def _require_batches(inference_batch: int, dataset: "ImageDataset") -> None:
+    if inference_batch > len(dataset.x_train):
+        raise DataError(
+            f"--inference-batch {inference_batch} exceeds the {len(dataset.x_train)} training images that energy is "
+            "measured on; lower it or raise --train-size"
+        )
+
+
+def _free_folder(dataset: str) -> Path:
+    name = dataset.replace("/", "_").replace(":", "_")
+    number = 1
+    while Path(f"runs/{name}-{number}").exists():
+        number += 1
+    return Path(f"runs/{name}-{number}")
+
+
+__all__ = ["Status", "Study", "export", "load", "search"]

@@ -1,0 +1,81 @@
+"""The command line: one file a command. Parse, call one function, render.
+
+`ecojax --help` must answer at once, so nothing here imports JAX, numpy or rich before a command needs it.
+"""
+
+import sys
+
+import typer
+
+from ecojax.cli.export import export
+from ecojax.cli.frontier import frontier
+from ecojax.cli.search import search
+
+app = typer.Typer(
+    name="ecojax",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command()(search)
+app.command()(frontier)
+app.command()(export)
+
+
+@app.callback(invoke_without_command=True)
+def ecojax(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show the traceback of an error. Works anywhere on the line."
+    ),
+) -> None:
+    """Find neural networks that are accurate and cheap to run.
+
+    \b
+    ecojax search --dataset digits --out runs/digits   trains candidates, measures their energy
+    ecojax frontier runs/digits                        shows those that nothing else beats
+    ecojax export runs/digits --pick knee --to model   writes one of them to files
+    """
+    if version:
+        from ecojax import __version__
+
+        typer.echo(f"ecojax {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command line; every failure is one sentence on standard error and a non-zero status."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        status = typer.main.get_command(app).main(arguments, prog_name="ecojax", standalone_mode=False)
+    except KeyboardInterrupt:
+        status = _complain("interrupted", 130)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        status = 141
+    except Exception as error:
+        if debug:
+            raise
+        status = _complain(*_sentence(error))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    from ecojax.errors import EcojaxError
+
+    if isinstance(error, EcojaxError):
+        return str(error), 1
+    if hasattr(error, "format_message"):  # the parser's own complaints about options
+        return f"{error.format_message()} (see --help)", 2
+    if isinstance(error, typer.Abort):
+        return "aborted", 1
+    message = " ".join(str(error).split())
+    return f"internal error, {type(error).__name__}: {message}; run again with --debug for the traceback", 1
+
+
+def _complain(message: str, status: int) -> int:
+    typer.echo(f"ecojax: {message}", err=True)
+    return status

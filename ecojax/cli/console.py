@@ -1,0 +1,17 @@
+"""What a study looks like on a terminal."""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecojax.frontier import Study
+
+
+def print_frontier(study: "Study") -> None:
+    """The frontier as a table on standard output, as wide as the terminal or, in a pipe, as it needs."""
+    from rich.console import Console
+
+    from ecojax.frontier.table import render_table
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(render_table(study, console.width))

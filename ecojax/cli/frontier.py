@@ -1,0 +1,50 @@
+"""`ecojax frontier`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def frontier(
+    study: Annotated[Path, typer.Argument(help="Folder of a study, finished or not.")],
+    format: Annotated[  # noqa: A002 - it is the option's name
+        Format, typer.Option(help="table for people, json for scripts, csv for spreadsheets.")
+    ] = Format.TABLE,
+    plot: Annotated[Path | None, typer.Option(help="Also draw it, to a .png, .svg or .pdf file.")] = None,
+) -> None:
+    """Show the models of STUDY that no other beats: the Pareto frontier, best first.
+
+    A model is on the frontier when no other is both more accurate and cheaper. Read it from the top: each row
+    down gives up accuracy and gets a cheaper inference for it. Energy says how it was obtained: `measured` by a
+    counter in the device, or `modeled` from CPU time.
+
+    \b
+    ecojax frontier runs/c10
+    ecojax frontier runs/c10 --plot frontier.png
+    ecojax frontier runs/c10 --format json | jq '.frontier[0].metrics'
+    """
+    from ecojax.cli.console import print_frontier
+    from ecojax.frontier import Study
+    from ecojax.frontier.table import to_csv, to_json
+
+    opened = Study.open(study)
+    if plot is not None:
+        from ecojax.frontier.plot import plot as draw
+
+        draw(opened, plot)
+    if format is Format.JSON:
+        typer.echo(to_json(opened))
+    elif format is Format.CSV:
+        typer.echo(to_csv(opened), nl=False)
+    else:
+        print_frontier(opened)
+    if plot is not None:
+        typer.echo(f"plot written to {plot}", err=True)

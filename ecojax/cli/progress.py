@@ -1,0 +1,197 @@
+"""What a search shows while it runs: a live display on a terminal, a line a trial elsewhere, nothing when quiet.
+
+All of it goes to standard error; standard output belongs to results.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.frontier.quantities import joules
+from ecojax.search.loop import Listener
+from ecojax.study import Status, Trial
+
+if TYPE_CHECKING:
+    from ecojax.data import Progress
+
+
+class Silent(Listener):
+    """Hears everything, says nothing, and keeps count for those that do."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Status] = Counter()
+        self.spent_j = 0.0
+        self.began = time.perf_counter()
+        self.folder: Path | None = None
+        self.planned = 0
+        self._ended_here = 0
+        self._frontier: list[Trial] = []
+
+    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
+        self.folder, self.planned = folder, evaluations
+        for trial in trials:
+            if trial.status is not Status.RUNNING:
+                self._count(trial)
+
+    def trial_ended(self, trial: Trial) -> None:
+        self._ended_here += 1
+        self._count(trial)
+
+    def data_progress(self, progress: "Progress") -> None:
+        """Hears of downloads and of decoding."""
+
+    def interrupted(self) -> None:
+        if self.folder is not None:
+            print(f"interrupted; go on with: ecojax search --resume --out {self.folder}", file=sys.stderr)
+
+    @property
+    def done(self) -> int:
+        return self.counts[Status.COMPLETE]
+
+    @property
+    def failed(self) -> int:
+        return sum(self.counts.values()) - self.done
+
+    def time_left(self) -> str:
+        """From the mean of the trials so far."""
+        left = self.planned - sum(self.counts.values())
+        if not self._ended_here or left < 0:
+            return "–"
+        return _duration(left * (time.perf_counter() - self.began) / self._ended_here)
+
+    def best(self) -> str:
+        """The two ends of the frontier of accuracy and energy so far."""
+        if not self._frontier:
+            return "–"
+        accurate, cheap = self._frontier[0], self._frontier[-1]
+        return " … ".join(_point(trial) for trial in ([accurate] if accurate is cheap else [accurate, cheap]))
+
+    def _count(self, trial: Trial) -> None:
+        self.counts[trial.status] += 1
+        self.spent_j += trial.metrics.get("trial_energy_j", 0.0)
+        if trial.complete:
+            self._frontier = _non_dominated([*self._frontier, trial])
+
+
+class Log(Silent):
+    """A line a trial."""
+
+    def trial_ended(self, trial: Trial) -> None:
+        super().trial_ended(trial)
+        ended = sum(self.counts.values())
+        what = _point(trial) if trial.complete else f"{trial.status}: {trial.error}"
+        print(
+            f"[{ended}/{self.planned}] trial {trial.id} ({trial.origin}) {what}, "
+            f"{trial.metrics.get('trial_seconds', 0.0):.1f} s; spent {joules(self.spent_j)}, left {self.time_left()}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def data_progress(self, progress: "Progress") -> None:
+        if progress.done == progress.total:
+            print(
+                f"{progress.stage} {progress.item}: {progress.done} {progress.unit}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+class Live(Silent):
+    """A rich display: a bar, the counts, both ends of the frontier, energy spent, time left."""
+
+    def __init__(self, console: Any) -> None:
+        super().__init__()
+        from rich.live import Live as RichLive
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+        self._running: Trial | None = None
+        self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
+
+    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
+        super().search_started(folder, trials, evaluations)
+        self._bar.update(
+            self._task, description="trials", total=evaluations, completed=sum(self.counts.values())
+        )
+
+    def trial_started(self, trial: Trial) -> None:
+        self._running = trial
+
+    def trial_ended(self, trial: Trial) -> None:
+        super().trial_ended(trial)
+        self._running = None
+        self._bar.update(self._task, completed=sum(self.counts.values()))
+
+    def testing(self, members: int) -> None:
+        self._bar.update(self._task, description=f"testing the frontier's {members} models")
+
+    def data_progress(self, progress: "Progress") -> None:
+        self._bar.update(
+            self._task,
+            description=f"{progress.stage} {progress.item}",
+            completed=progress.done,
+            total=progress.total,
+        )
+
+    def _render(self) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        running = f"{self._running.id} ({self._running.origin})" if self._running else "–"
+        lines = [
+            f"  done {self.done}   failed {self.failed}   running {running}",
+            f"  frontier  {self.best()}",
+            f"  spent {joules(self.spent_j)} in {_duration(time.perf_counter() - self.began)}   "
+            f"left {self.time_left()}",
+        ]
+        return Group(self._bar, *(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
+
+
+@contextmanager
+def listening(*, quiet: bool) -> Iterator[Silent]:
+    """The listener that suits the terminal, shown while the block runs."""
+    if quiet:
+        yield Silent()
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Log()
+        return
+    live = Live(console)
+    with live.display:
+        yield live
+
+
+def _point(trial: Trial) -> str:
+    accuracy, energy = trial.metrics["accuracy"], trial.metrics["energy_per_sample_j"]
+    return f"accuracy {accuracy:.4f} at {joules(energy)} an inference"
+
+
+def _non_dominated(trials: list[Trial]) -> list[Trial]:
+    """In accuracy and energy, by falling accuracy: a sweep over two objectives."""
+    kept: list[Trial] = []
+    for trial in sorted(trials, key=lambda t: (-t.metrics["accuracy"], t.metrics["energy_per_sample_j"])):
+        if not kept or trial.metrics["energy_per_sample_j"] < kept[-1].metrics["energy_per_sample_j"]:
+            kept.append(trial)
+    return kept
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,0 +1,144 @@
+"""`ecojax search`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Option = typer.Option
+
+
+def search(
+    dataset: Annotated[
+        str | None, Option(help="digits (embedded), or any TFDS image-classification dataset, as in cifar10.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        Option(help="Folder of the study, new or empty. [default: runs/DATASET-N]", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, Option(help="TOML file of settings; options given here override it. See configs/.")
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with the study in --out after an interruption.")
+    ] = False,
+    evaluations: Annotated[int | None, Option(help="Configurations to evaluate, in all.")] = None,
+    budget: Annotated[
+        str | None, Option(help="Stop after so much time or energy, as in 2h, 30min, 50Wh, 500kJ.")
+    ] = None,
+    population: Annotated[int | None, Option(help="Parents that the search keeps.")] = None,
+    epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
+    seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
+    data_dir: Annotated[
+        str | None,
+        Option(help="Where prepared datasets lie. [default: $ECOJAX_DATA_DIR or ~/tensorflow_datasets]"),
+    ] = None,
+    train_size: Annotated[int | None, Option(help="Train on a stratified subset of so many images.")] = None,
+    validation_size: Annotated[
+        int | None, Option(help="Images to select on, taken from the training split.")
+    ] = None,
+    family: Annotated[list[str] | None, Option(help="Model family, convnet or mlp; repeat for both.")] = None,
+    objective: Annotated[
+        list[str] | None,
+        Option(help="What to optimise; repeat. [default: accuracy, energy_per_sample_j]", show_default=False),
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, Option(help="A bound such as 'flops<=6e7' or 'latency_ms<=2'; repeat.")
+    ] = None,
+    pin: Annotated[list[str] | None, Option(help="Hold a parameter, as in kernel=3; repeat.")] = None,
+    meter: Annotated[
+        str | None, Option(help="auto, nvml (NVIDIA GPU), or modeled (CPU time x watts).")
+    ] = None,
+    watts_per_core: Annotated[float | None, Option(help="For the modeled meter.")] = None,
+    inference_batch: Annotated[
+        int | None, Option(help="Batch size that energy and latency are stated at.")
+    ] = None,
+    energy_ci: Annotated[
+        float | None, Option(help="95 % half width to measure energy to, as a share of it.")
+    ] = None,
+    precision: Annotated[
+        str | None, Option(help="auto (bfloat16 on accelerators), float32 or bfloat16.")
+    ] = None,
+    device: Annotated[str | None, Option(help="auto, cpu, gpu or tpu.")] = None,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no log, no table.")] = False,
+) -> None:
+    """Train candidates on DATASET, measure what each inference costs, and keep every result.
+
+    Each candidate is compiled, metered, trained and judged on validation images; NSGA-II proposes the next from
+    what came of the others. The test set is read once, at the end, for the frontier's members. Nothing finished
+    is ever lost: kill it, and --resume goes on.
+
+    \b
+    ecojax search --dataset digits
+    ecojax search --dataset cifar10 --train-size 10000 --evaluations 24 --epochs 3 --out runs/c10
+    ecojax search --resume --out runs/c10 --evaluations 48
+    """
+    from ecojax import api
+    from ecojax.cli.progress import listening
+
+    options: dict[str, Any] = {
+        "dataset": dataset,
+        "evaluations": evaluations,
+        "budget": budget,
+        "population": population,
+        "epochs": epochs,
+        "seed": seed,
+        "data_dir": data_dir,
+        "train_size": train_size,
+        "validation_size": validation_size,
+        "families": family or None,
+        "objectives": objective or None,
+        "constraints": _constraints(constraint or []) or None,
+        "pin": _pins(pin or []) or None,
+        "watts_per_core": watts_per_core,
+        "inference_batch": inference_batch,
+        "energy_ci": energy_ci,
+        "precision": precision,
+        "device": device,
+    }
+    with listening(quiet=quiet) as listener:
+        try:
+            study = api.search(
+                config=config,
+                out=out,
+                resume=resume,
+                meter=meter,
+                listener=listener,
+                on_data=listener.data_progress,
+                **options,
+            )
+        except KeyboardInterrupt:
+            listener.interrupted()
+            raise typer.Exit(130) from None
+    if not quiet:
+        from ecojax.cli.console import print_frontier
+
+        print_frontier(study)
+        typer.echo(f"\necojax frontier {study.path}   shows this again", err=True)
+
+
+def _constraints(texts: list[str]) -> dict[str, dict[str, float]]:
+    from ecojax.settings import parse_constraint
+
+    bounds: dict[str, dict[str, float]] = {}
+    for text in texts:
+        name, bound = parse_constraint(text)
+        bounds[name] = bounds.get(name, {}) | bound
+    return bounds
+
+
+def _pins(texts: list[str]) -> dict[str, Any]:
+    import tomllib
+
+    from ecojax.errors import InputError
+
+    pins: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not name or not value:
+            raise InputError(f"--pin '{text}' is no value; write for instance kernel=3 or optimizer=sgd")
+        try:
+            pins[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            pins[name] = value  # a bare word
+    return pins

@@ -1,0 +1,147 @@
+"""The settings of one search: what a TOML file and the command line may say, checked before anything happens.
+
+Precedence, lowest first: the defaults here, the configuration of that dataset in `configs/`, the file given
+with `--config` (in place of the former), the command line.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecojax.errors import InputError
+from ecojax.search.budget import Budget
+from ecojax.space.tables import explain
+from ecojax.study.metrics import METRICS, objective
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Bounds(BaseModel):
+    """The bounds of one constrained metric, in its unit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
+
+
+class SearchSettings(BaseModel):
+    """Everything that decides what a search does. Stored in the study, so that `--resume` needs nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str = "digits"
+    data_dir: str | None = None
+    train_size: Positive | None = None
+    validation_size: Positive | None = None
+
+    families: list[str] = Field(default=["convnet"], min_length=1)
+    space: dict[str, dict[str, Any]] = {}
+    pin: dict[str, bool | int | float | str] = {}
+
+    objectives: list[str] = Field(default=["accuracy", "energy_per_sample_j"], min_length=1)
+    constraints: dict[str, Bounds] = {}
+
+    evaluations: Positive = 36
+    budget: str | None = None
+    population: Annotated[int, Field(ge=2)] = 12
+    epochs: Positive = 10
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    meter: str = "auto"
+    watts_per_core: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    inference_batch: Positive = 64
+    energy_ci: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+    def bounds(self) -> dict[str, dict[str, float]]:
+        """The constraints as plain numbers, by metric."""
+        return {name: bounds.model_dump(exclude_none=True) for name, bounds in self.constraints.items()}
+
+
+def resolve(config: str | Path | None, overrides: Mapping[str, Any]) -> tuple[SearchSettings, str]:
+    """The settings of a search and the name of the file they came from (or "the command line").
+
+    `overrides` are the options given; None means not given. Raises `InputError` naming the key, the file or
+    option, and what would be right.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    dataset = given.get("dataset")
+    path = Path(config) if config is not None else find_config(str(dataset or SearchSettings().dataset))
+    table = {} if path is None else read_config(path)
+    if config is None and path is not None:
+        table = {"dataset": dataset} | table
+    source = "the command line" if path is None else str(path if config is not None else path.name)
+    _validated(table, source=source)
+    for name in ("pin", "constraints"):  # an option adds to the file's, and replaces those of the same name
+        if name in given:
+            given[name] = table.get(name, {}) | given[name]
+    return _validated(table | given, source=source, options=set(given)), source
+
+
+def restore(record: Mapping[str, Any], changes: Mapping[str, Any], *, source: str) -> SearchSettings:
+    """The settings that a study stored, with `changes`. Raises `InputError` when they are not settings."""
+    stored = {name: value for name, value in record.items() if name in SearchSettings.model_fields}
+    return _validated(stored | dict(changes), source=source, options=set(changes))
+
+
+def find_config(name: str) -> Path | None:
+    """The configuration that ecojax brings for dataset `name`: `configs/<name>.toml`, or None."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "configs", package.parent / "configs"):  # installed, or in a clone
+        path = folder / f"{name.replace('/', '_')}.toml"
+        if path.is_file():
+            return path
+    return None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A TOML file as nested tables. Raises `InputError` when it is not there or not TOML."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"cannot read the configuration '{path}': {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"'{path}' is not valid TOML: {error}") from None
+
+
+def parse_constraint(text: str) -> tuple[str, dict[str, float]]:
+    """`flops<=6e7` or `accuracy>=0.6` as a metric's name and its bounds. Raises `InputError` for other texts."""
+    for sign, side in (("<=", "max"), (">=", "min")):
+        name, found, bound = text.partition(sign)
+        if found:
+            try:
+                return name.strip(), {side: float(bound)}
+            except ValueError:
+                break
+    raise InputError(f"--constraint '{text}' is no bound; write for instance 'flops<=6e7' or 'accuracy>=0.6'")
+
+
+def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | None = None) -> SearchSettings:
+    try:
+        settings = SearchSettings.model_validate(dict(values))
+    except ValidationError as error:
+        key = str(error.errors()[0]["loc"][0])
+        by_option = options is not None and key in options
+        where = f"--{key.replace('_', '-')}: " if by_option else f"{source}: "
+        raise InputError(where + explain(error)) from None
+    for name in settings.objectives:
+        objective(name)
+    if len(set(settings.objectives)) < len(settings.objectives):
+        raise InputError(f"objectives = {settings.objectives} names one twice")
+    for name, bounds in settings.constraints.items():
+        if name not in METRICS:
+            raise InputError(f"{source}: constraints.{name} is no metric; there are {', '.join(METRICS)}")
+        if bounds.min is None and bounds.max is None:
+            raise InputError(f"{source}: constraints.{name} is empty; give it min, max or both")
+        if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+            raise InputError(
+                f"{source}: constraints.{name} asks for at least {bounds.min} and at most {bounds.max}"
+            )
+    Budget.of(settings.evaluations, settings.budget)
+    return settings
