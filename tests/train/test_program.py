@@ -1,0 +1,225 @@
+"""The compiled programs: an epoch against a plain loop, evaluation against numpy, and what they may cost."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ecojax.models.network import Weights
+from ecojax.train import program as program_module
+from ecojax.train.program import Judgement, judgement, padded_batches
+
+KEY = jax.random.key(3)
+
+
+@pytest.fixture(scope="module")
+def perceptron(make_program):
+    return make_program("mlp", hidden_layers=1, hidden_width=64, norm="none")
+
+
+@pytest.fixture(scope="module")
+def on_device(digits):
+    return jnp.asarray(digits.x_train), jnp.asarray(digits.y_train)
+
+
+def test_a_perceptron_learns_the_digits(perceptron, digits, on_device, traced) -> None:
+    run, epochs = perceptron.jitted, 6
+    state = run.init(jax.random.key(0))
+    total = jnp.float32(epochs * (1500 // 32))
+    losses = []
+    for epoch in range(epochs):
+        state, loss = run.epoch(
+            state, traced(learning_rate=0.005), *on_device, total, jax.random.fold_in(KEY, epoch)
+        )
+        losses.append(float(loss))
+    assert losses[0] > 2 * losses[-1]
+    assert int(state.step) == epochs * (1500 // 32)
+
+    images, labels = padded_batches(digits.x_validation, digits.y_validation)
+    verdict = judgement(run.evaluate(state.weights, images, labels), len(digits.y_validation))
+    assert verdict.accuracy > 0.9
+
+    # 297 images in batches of 256 leave 215 places of padding; numpy sees none of them
+    logits = np.asarray(run.logits(state.weights, digits.x_validation), np.float64)
+    assert verdict.accuracy == pytest.approx((logits.argmax(1) == digits.y_validation).mean(), abs=1e-9)
+    log_z = np.log(np.exp(logits).sum(1))
+    cross_entropy = log_z - logits[np.arange(297), digits.y_validation]
+    assert verdict.loss == pytest.approx(cross_entropy.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 600])
+def test_padding_loses_no_image_and_invents_none(n) -> None:
+    images = np.arange(1, n + 1, dtype=np.float32).reshape(n, 1, 1, 1)
+    x, y = padded_batches(images, np.arange(n))
+    assert x.shape[:2] == y.shape
+    assert y.shape[1] <= 256
+    real = y.ravel() >= 0
+    np.testing.assert_array_equal(x.ravel()[real], images.ravel())
+    np.testing.assert_array_equal(y.ravel()[real], np.arange(n))
+    assert (y.ravel()[~real] == -1).all()
+    assert (~real).sum() < y.shape[1]
+
+
+def test_the_standard_error_is_binomial() -> None:
+    assert Judgement(0.9, 0.3, 400).standard_error == pytest.approx(0.015)
+    assert Judgement(1.0, 0.0, 400).standard_error == 0
+
+
+CONVNET = {"stages": 1, "width": 8, "block": "depthwise", "norm": "batch", "pooling": "stride"}
+PERCEPTRON = {"hidden_layers": 2, "hidden_width": 16, "norm": "none"}
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "optimizer", "n", "epochs"),
+    [
+        ("convnet", CONVNET, "adamw", 16, 4),  # whole batches, an epoch each
+        ("mlp", PERCEPTRON, "sgd", 70, 1),  # four batches of one image's copies, six left over
+    ],
+)
+def test_epochs_are_a_plain_loop_over_batches(
+    make_program, digits, traced, name, architecture, optimizer, n, epochs
+) -> None:
+    """The same weights and batch statistics as optax gives with plain floats. In neither case does the order matter."""
+    program = make_program(name, optimizer=optimizer, batch_size=16, **architecture)
+    network = program.network
+    images = np.resize(digits.x_train[: 16 if n == 16 else 1], (n, 8, 8, 1))
+    labels = np.resize(digits.y_train[: 16 if n == 16 else 1], n)
+    weights = jax.jit(network.init)(jax.random.key(0))
+
+    def matrices(parameters):
+        return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
+
+    def warm_up(step):
+        return 0.02 * (step + 1) / 4  # the first half of eight steps
+
+    stock = optax.adamw(warm_up, weight_decay=0.05, mask=matrices)
+    if optimizer == "sgd":
+        stock = optax.chain(
+            optax.add_decayed_weights(0.05, mask=matrices), optax.sgd(warm_up, 0.9, nesterov=True)
+        )
+
+    @jax.jit
+    def step(parameters, statistics, stock_state):
+        def loss(parameters):
+            logits, moved = network.training_logits(
+                Weights(parameters, statistics),
+                network.normalise(images[:16]),
+                dropout_rate=0.0,
+                key=KEY,
+            )
+            target = 0.9 * jax.nn.one_hot(labels[:16], 10) + 0.1 / 10
+            return -(target * jax.nn.log_softmax(logits)).sum(1).mean(), moved
+
+        (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
+        updates, stock_state = stock.update(gradient, stock_state, parameters)
+        return optax.apply_updates(parameters, updates), statistics, stock_state, value
+
+    parameters, statistics = weights
+    stock_state, expected_losses = stock.init(parameters), []
+    for _ in range(4):
+        parameters, statistics, stock_state, loss = step(parameters, statistics, stock_state)
+        expected_losses.append(float(loss))
+
+    numbers = traced(learning_rate=0.02, weight_decay=0.05, warmup=0.5, label_smoothing=0.1)
+    state, losses = program.jitted.init(jax.random.key(0)), []
+    for epoch in range(epochs):
+        state, loss = program.jitted.epoch(
+            state, numbers, images, labels, jnp.float32(8), jax.random.key(epoch)
+        )
+        losses.append(float(loss))
+    assert np.mean(losses) == pytest.approx(np.mean(expected_losses), rel=1e-4)
+    assert expected_losses[-1] < expected_losses[0]
+    found = network.to_arrays(state.weights)
+    for leaf, expected in network.to_arrays(Weights(parameters, statistics)).items():
+        np.testing.assert_allclose(found[leaf], expected, rtol=1e-3, atol=2e-4, err_msg=leaf)
+
+
+@pytest.fixture(scope="module")
+def touched(make_program, traced):
+    """The images that an epoch trained on, by a key.
+
+    Logistic regression on 64 images, the i-th with only the i-th pixel lit: its gradient reaches row i of the
+    kernel and no other. Batches of twelve make five steps, so four images are left over.
+    """
+    program = make_program("mlp", optimizer="sgd", batch_size=12, hidden_layers=0)
+    network = replace(program.network, mean=(0.0,), std=(1.0,))
+    run = replace(program, network=network).jitted
+    images = jnp.asarray(255 * np.eye(64, dtype=np.uint8).reshape(64, 8, 8, 1))
+    labels = jnp.zeros(64, jnp.int32)
+
+    def after(key: jax.Array) -> set[int]:
+        state = run.init(jax.random.key(0))
+        before = network.to_arrays(state.weights)["dense/kernel"]
+        state, _ = run.epoch(state, traced(learning_rate=0.1), images, labels, jnp.float32(5), key)
+        assert int(state.step) == 5
+        changed = (network.to_arrays(state.weights)["dense/kernel"] != before).any(1)
+        return set(np.flatnonzero(changed).tolist())
+
+    return after
+
+
+def test_an_epoch_touches_no_image_twice(touched) -> None:
+    """Five steps of twelve draws reach sixty different images: none can have come twice."""
+    first, second = touched(jax.random.key(0)), touched(jax.random.key(1))
+    assert len(first) == len(second) == 60
+    assert first != second  # what was left over has its turn in another order
+
+
+def test_over_many_epochs_every_image_has_its_turn(touched) -> None:
+    """An image is left over with chance 1/16; fifty epochs expect 3.1 absences of each."""
+    absences = np.zeros(64)
+    for seed in range(50):
+        absences[list(set(range(64)) - touched(jax.random.key(seed)))] += 1
+    assert absences.sum() == 50 * 4
+    assert absences.max() <= 12  # the chance of 13 or more for any of 64 is 0.1 %
+
+
+def test_hyperparameters_are_arguments_not_programs(perceptron, on_device, traced, monkeypatch) -> None:
+    """Other numbers trace nothing anew, and an equal program is the same key; another shape is another."""
+    program = replace(perceptron, batch_size=50)
+    traces = []
+    augment = program_module.augment
+    monkeypatch.setattr(
+        program_module, "augment", lambda *args, **kw: traces.append(1) or augment(*args, **kw)
+    )
+    state = program.jitted.init(jax.random.key(0))
+    counts = []
+    for seed, values in enumerate(
+        ({}, {"learning_rate": 0.5, "crop": 1, "flip": 1, "cutout": 2}, {"dropout": 0.5, "weight_decay": 0.1})
+    ):
+        state, _ = program.jitted.epoch(
+            state, traced(**values), *on_device, jnp.float32(10 + seed), jax.random.key(seed)
+        )
+        counts.append(len(traces))
+    assert counts[0] >= 1
+    assert counts == [counts[0]] * 3
+    assert program == replace(perceptron, batch_size=50)
+    assert hash(program) == hash(replace(perceptron, batch_size=50))
+    assert program != perceptron
+
+
+def test_an_epoch_moves_nothing_between_host_and_device(perceptron, on_device, traced) -> None:
+    run, numbers, total = perceptron.jitted, traced(), jnp.float32(46)
+    state = run.init(jax.random.key(0))
+    state, _ = run.epoch(state, numbers, *on_device, total, KEY)
+    with jax.transfer_guard("disallow"):
+        state, _ = run.epoch(state, numbers, *on_device, total, KEY)
+    assert int(state.step) == 2 * 46
+    # the guard is awake: numbers from the host do not pass it
+    with jax.transfer_guard("disallow"), pytest.raises(Exception, match="Disallowed host-to-device"):
+        run.epoch(state, numbers, *on_device, np.float32(46), KEY)
+
+
+@pytest.mark.parametrize("values", [{"dropout": 0.5}, {"crop": 1}, {"flip": 1}, {"cutout": 2}])
+def test_an_epoch_is_a_function_of_its_key(perceptron, on_device, traced, values) -> None:
+    run = perceptron.jitted
+
+    def loss(key):
+        state = run.init(jax.random.key(0))
+        return float(run.epoch(state, traced(**values), *on_device, jnp.float32(46), key)[1])
+
+    assert loss(KEY) == loss(KEY)
+    assert loss(KEY) != loss(jax.random.key(4))
