@@ -123,12 +123,12 @@ def _draw_frontier(axes: "Axes", study: Study, members: Sequence[Trial], x: "_Ax
 def _label(axes: "Axes", members: Sequence[Trial], x: "_Axis", y: "_Axis", *, above: bool) -> None:
     """The trials' ids beside their points, where there is room."""
     side = 1 if above else -1
-    last = (-math.inf, -math.inf)
+    last_x = last_y = -math.inf
     for trial, point in zip(members, zip(x.values(members), y.values(members), strict=True), strict=True):
-        at = axes.transData.transform(point)
-        if abs(at[0] - last[0]) < _LABEL_WIDTH and abs(at[1] - last[1]) < _LABEL_HEIGHT:
+        at_x, at_y = axes.transData.transform(point)
+        if abs(at_x - last_x) < _LABEL_WIDTH and abs(at_y - last_y) < _LABEL_HEIGHT:
             continue
-        last = at
+        last_x, last_y = at_x, at_y
         axes.annotate(
             str(trial.id),
             point,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ecojax.study import METRICS
 
+_ROUNDING = 1 + 5e-4  # what is shown with three digits as 1000 counts as 1000
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 
@@ -57,9 +58,9 @@ def scale(metric: str, values: Iterable[float]) -> Scale:
     return Scale(words.unit_size * 10.0**-power, _PREFIXES[power] + words.unit)
 
 
-def digits(value: float, significant: int = 3) -> int:
-    """The decimals with which `value` shows so many significant digits."""
-    return max(0, significant - 1 - math.floor(math.log10(abs(value)))) if value else 0
+def digits(value: float) -> int:
+    """The decimals with which `value` shows three significant digits."""
+    return max(0, 2 - math.floor(math.log10(abs(value) * _ROUNDING))) if value else 0
 
 
 def written(metric: str, value: float) -> str:
@@ -79,6 +80,5 @@ def _written(value: float, unit: str) -> str:
 
 
 def _power(size: float) -> int:
-    # Half a unit in the third digit rounds 999.5 up to the next prefix.
-    power = 3 * math.floor(math.log10(size * (1 + 5e-4)) / 3)
+    power = 3 * math.floor(math.log10(size * _ROUNDING) / 3)
     return min(max(power, min(_PREFIXES)), max(_PREFIXES))

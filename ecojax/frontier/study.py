@@ -104,7 +104,7 @@ class Study:
         """The frontier. Raises `InputError` saying why when it is empty."""
         members = self.frontier()
         if not members:
-            missing = f"{len(self.trials)} trials, none complete"
+            missing = "none of its trials is complete"
             if self.complete():
                 missing = f"no complete trial meets the constraints {json.dumps(self.constraints)}"
             raise InputError(f"study '{self.name}' has no frontier yet: {missing}; search on with --resume")

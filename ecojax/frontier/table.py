@@ -135,7 +135,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
             for side, sign in (("min", "≥"), ("max", "≤"))
             if side in bounds
         )
-        lines.append(f"constraints: {bounds}; {len(study.feasible())} trials meet them")
+        lines.append(f"constraints: {bounds}; feasible trials: {len(study.feasible())}")
     volume, reference = study.hypervolume(), study.hypervolume_reference()
     if volume is not None and reference is not None:
         corner = ", ".join(f"{quantity(name).short} {written(name, reference[name])}" for name in reference)
@@ -186,7 +186,7 @@ def to_csv(study: Study) -> str:
 
 def _counts(study: Study) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in study.counts().items() if count)
-    return f"{len(study.trials)} trials: {counts}" if counts else "no trials"
+    return f"trials: {counts or 'none'}"
 
 
 def _metric_column(name: str, members: Sequence[Trial]) -> Column:
