@@ -1,0 +1,144 @@
+"""`model.json`: what it takes to build a network again, checked key by key before anything is built."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ecojax.errors import InputError
+from ecojax.export.records import read_record, write_record
+from ecojax.models import FAMILIES
+from ecojax.space import Choice, Float, Parameter
+
+if TYPE_CHECKING:
+    from ecojax.models.network import Network
+
+FILE, FORMAT, VERSION = "model.json", "ecojax-model", 1
+
+# What no image classifier of ours comes near; it keeps a damaged file from asking for all the memory there is.
+MAX_PIXELS = 1 << 26  # height × width × channels
+MAX_CLASSES = 1 << 20
+MAX_SIZE = 1 << 16  # of any number in an architecture
+MAX_LAYERS = 256  # product of the numbers that multiply layers
+_LAYERS = ("stages", "depth", "hidden_layers")
+
+Size = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Spread = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Description(BaseModel):
+    """The fields of `model.json`; `image_shape` is (height, width, channels), `mean` and `std` are per channel."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    family: str
+    architecture: dict[str, bool | int | float | str]
+    image_shape: Annotated[list[Size], Field(min_length=3, max_length=3)]
+    num_classes: Annotated[int, Field(ge=1, le=MAX_CLASSES)]
+    mean: list[Finite]
+    std: list[Spread]
+    precision: Literal["float32", "bfloat16"]
+    class_names: list[str]
+
+    @classmethod
+    def of(cls, network: "Network", class_names: Sequence[str]) -> "Description":
+        """Raises `InputError` when the names do not fit the network, or a number is not finite."""
+        try:
+            return cls(
+                family=network.family,
+                architecture=dict(network.architecture),
+                image_shape=list(network.image_shape),
+                num_classes=network.num_classes,
+                mean=list(network.mean),
+                std=list(network.std),
+                precision=network.precision,  # type: ignore[arg-type]  # pydantic looks whether it is one of them
+                class_names=list(class_names),
+            )
+        except ValidationError as error:
+            raise InputError(f"this network cannot be exported: {_first(error)}") from None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Description":
+        """From `model.json` in `folder`. Raises `InputError` naming the file and the key."""
+        record = read_record(folder / FILE, FORMAT, VERSION)
+        try:
+            return cls.model_validate(record)
+        except ValidationError as error:
+            raise InputError(f"'{folder / FILE}': {_first(error)}; export the model again") from None
+
+    def write(self, folder: Path) -> None:
+        write_record(folder / FILE, FORMAT, VERSION, self.model_dump())
+
+    def network(self) -> "Network":
+        """The network, without weights. Raises `InputError` when its parts do not fit together."""
+        from ecojax.models.network import Network
+
+        height, width, channels = self.image_shape
+        names = [parameter.name for parameter in FAMILIES[self.family].parameters((height, width, channels))]
+        network = Network(
+            family=self.family,
+            architecture=tuple((name, self.architecture[name]) for name in names),
+            image_shape=(height, width, channels),
+            num_classes=self.num_classes,
+            mean=tuple(self.mean),
+            std=tuple(self.std),
+            precision=self.precision,
+        )
+        try:
+            network.abstract_weights  # noqa: B018 - shapes only; cached, so it costs nothing twice
+        except Exception as error:
+            raise InputError(f"{FILE} describes a network that cannot be built: {str(error)[:200]}") from None
+        return network
+
+    @model_validator(mode="after")
+    def _check(self) -> "Description":
+        height, width, channels = self.image_shape
+        _require(
+            height * width * channels <= MAX_PIXELS, f"image_shape = {self.image_shape} is absurdly large"
+        )
+        for key, length in (("mean", channels), ("std", channels), ("class_names", self.num_classes)):
+            found = len(getattr(self, key))
+            _require(found == length, f"{key} should have {length} values, it has {found}")
+        _require(self.family in FAMILIES, f"family = {self.family!r} is none of {', '.join(FAMILIES)}")
+        parameters = FAMILIES[self.family].parameters((height, width, channels))
+        names = {parameter.name for parameter in parameters}
+        for name in sorted(names ^ set(self.architecture)):
+            _require(name in self.architecture, f"architecture.{name} is missing")
+            _require(name in names, f"architecture.{name} is unknown to the family '{self.family}'")
+        for parameter in parameters:
+            problem = _misfit(parameter, self.architecture[parameter.name])
+            _require(not problem, f"architecture.{parameter.name} {problem}")
+        layers = math.prod(int(max(1, self.architecture[name])) for name in _LAYERS if name in names)
+        _require(layers <= MAX_LAYERS, f"architecture asks for {layers} layers; {MAX_LAYERS} are the limit")
+        return self
+
+
+def _misfit(parameter: Parameter, value: Any) -> str:
+    """What is wrong with an architecture's value. A number may lie outside the default range: a search may widen it."""
+    numbers = not isinstance(parameter, Choice) or not any(
+        isinstance(choice, bool | str) for choice in parameter.choices
+    )
+    if not numbers:
+        return "" if parameter.contains(value) else f"= {value!r} is none of {parameter.choices}"  # type: ignore[union-attr]
+    whole = not isinstance(parameter, Float) and not (
+        isinstance(parameter, Choice) and any(isinstance(choice, float) for choice in parameter.choices)
+    )
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        return f"= {value!r} should be a {'whole ' if whole else ''}number"
+    return "" if 0 <= value <= MAX_SIZE else f"= {value!r} lies outside 0 to {MAX_SIZE}"
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise ValueError(problem)
+
+
+def _first(error: ValidationError) -> str:
+    """The first problem in words, with its key."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,108 @@
+"""One trial to one folder, whole or not at all."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecojax.errors import InputError
+from ecojax.export import label
+from ecojax.export.card import model_card
+from ecojax.export.checkpoint import save_weights
+from ecojax.export.description import Description
+from ecojax.export.records import write_record
+from ecojax.study import Trial
+
+if TYPE_CHECKING:
+    from ecojax.models.network import Network
+
+CARD = "MODEL_CARD.md"
+CONFIGURATION, CONFIGURATION_FORMAT, CONFIGURATION_VERSION = "configuration.json", "ecojax-configuration", 1
+
+
+def export_trial(
+    network: "Network",
+    trial: Trial,
+    arrays: Mapping[str, np.ndarray],
+    to: Path,
+    *,
+    settings: Mapping[str, Any],
+    class_names: Sequence[str],
+) -> Path:
+    """Writes a trained trial to the folder `to`, which must be empty or not exist; returns that folder.
+
+    Args:
+        network: the trial's network. `arrays`: its weights by name, as `Network.to_arrays` gives them.
+        settings: the study's; `study` is its name.
+        class_names: one for each of the network's classes, in order.
+
+    Raises:
+        InputError: the trial is not complete, its weights or class names do not fit the network, `to` holds
+            anything or cannot be written. Nothing is left behind then.
+    """
+    if not trial.complete:
+        raise InputError(f"trial {trial.id} ({trial.status}) cannot be exported; pick a complete trial")
+    description = Description.of(network, class_names)
+    energy = label.energy_label(trial, settings)
+    network.from_arrays(arrays)  # refuses those of another network
+    with _whole_folder(to) as folder:
+        save_weights(folder, arrays)
+        description.write(folder)
+        write_record(
+            folder / CONFIGURATION,
+            CONFIGURATION_FORMAT,
+            CONFIGURATION_VERSION,
+            {
+                "study": settings.get("study"),
+                "trial": trial.id,
+                "seed": trial.seed,
+                "origin": trial.origin,
+                "configuration": trial.configuration,
+            },
+        )
+        write_record(folder / label.FILE, label.FORMAT, label.VERSION, energy)
+        card = model_card(
+            network, trial, energy, settings, class_names, folder_name=Path(os.path.abspath(to)).name
+        )
+        (folder / CARD).write_text(card, encoding="utf-8")
+    return Path(to)
+
+
+@contextmanager
+def _whole_folder(to: Path) -> Iterator[Path]:
+    """A folder next to `to` that takes its name when the block ends well, and vanishes when it does not."""
+    target = Path(os.path.abspath(to))
+    created = [parent for parent in target.parents if not parent.exists()]
+    temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        _require_vacant(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, target)  # onto an empty folder, too; refused where it is no longer empty
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for parent in created:
+            with suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, OSError):
+            raise InputError(
+                f"cannot write the model to '{to}': {error.strerror or error}; choose another --to"
+            ) from None
+        raise
+
+
+def _require_vacant(target: Path) -> None:
+    if target.is_dir():
+        entry = next(target.iterdir(), None)
+        if entry is not None:
+            raise InputError(
+                f"'{target}' is not empty ('{entry.name}'), nothing was written; choose another --to"
+            )
+    elif target.exists() or target.is_symlink():
+        raise InputError(f"'{target}' is a file; give a folder that is empty or does not exist yet")

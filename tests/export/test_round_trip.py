@@ -1,0 +1,159 @@
+"""What is exported is what is loaded: bits, predictions, label, card."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from exported_trial import CLASS_NAMES, SETTINGS, Case
+
+import ecojax
+from ecojax.errors import InputError
+from ecojax.export import export_trial, load
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1), np.uint8)
+
+
+def export(case: Case, to):
+    return export_trial(case.network, case.trial, case.arrays, to, settings=SETTINGS, class_names=CLASS_NAMES)
+
+
+@pytest.fixture(scope="module")
+def folder(case, tmp_path_factory):
+    return export(case, tmp_path_factory.mktemp("export") / "model")
+
+
+def test_weights_and_network_come_back_bit_by_bit(case, folder):
+    model = load(folder)
+    assert model.network == case.network
+    assert jax.tree.structure(model.weights) == jax.tree.structure(case.weights)
+    back = model.network.to_arrays(model.weights)
+    assert back.keys() == case.arrays.keys()
+    for name, array in case.arrays.items():
+        assert back[name].dtype == array.dtype
+        assert back[name].tobytes() == array.tobytes()
+    assert model.parameters == case.network.parameters
+    assert model.class_names == CLASS_NAMES
+    assert model.configuration == case.trial.configuration
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 16, 300])
+def test_predictions_are_the_trials_for_any_number_of_images(case, folder, n):
+    model = load(folder)
+    expected = np.asarray(jax.jit(case.network.logits)(case.weights, IMAGES))[:n]
+    logits = model(IMAGES[:n])
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert model.predict(IMAGES[:n]).tolist() == expected.argmax(1).tolist()
+    assert model.classify(IMAGES[:n]) == [CLASS_NAMES[index] for index in expected.argmax(1)]
+
+
+def test_a_single_image_is_a_batch_of_one(folder):
+    model = load(folder)
+    np.testing.assert_array_equal(model(IMAGES[3]), model(IMAGES[3:4]))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES / 255.0, "float64"),
+        (IMAGES.astype(np.int64), "int64"),
+        (IMAGES[:, :7], r"\(300, 7, 8, 1\).*\[n, 8, 8, 1\]"),
+        (IMAGES[..., 0], r"\(300, 8, 8\)"),
+    ],
+)
+def test_other_images_are_refused(folder, images, message):
+    with pytest.raises(InputError, match=message):
+        load(folder)(images)
+
+
+def test_few_shapes_compile(folder):
+    model = load(folder)
+    for n in (1, 2, 3, 17, 40, 255, 256, 257, 300):
+        model(IMAGES[:n])
+    assert model._logits._cache_size() <= 3
+
+
+def test_a_fresh_process_loads_it(case, folder):
+    program = (
+        "import sys; from ecojax.export import load; assert 'jax' not in sys.modules, 'import is not lazy';"
+        "assert not any(name.startswith('orbax') for name in sys.modules);"
+        "import numpy as np; images = np.arange(640, dtype=np.uint8).reshape(10, 8, 8, 1);"
+        "print(load('model')(images).tobytes().hex())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    assert done.returncode == 0, done.stderr
+    images = np.arange(640, dtype=np.uint8).reshape(10, 8, 8, 1)
+    logits = np.frombuffer(bytes.fromhex(done.stdout.strip()), np.float32).reshape(10, 10)
+    np.testing.assert_allclose(logits, case.network.logits(case.weights, images), rtol=1e-4, atol=1e-5)
+
+
+def test_the_label_states_figure_conditions_and_provenance(case, folder):
+    label = json.loads((folder / "energy.json").read_text())
+    assert (label["format"], label["version"]) == ("ecojax-energy", 1)
+    assert label["energy_per_sample_j"] == 4.13e-5
+    assert label["energy_per_sample_j_ci95"] == 6.1e-7
+    assert label["provenance"] == case.trial.details["energy"]["provenance"]
+    assert (label["batch_size"], label["precision"], label["device"]) == (64, "float32", "cpu: cpu")
+    assert label["train_energy_j"] == 31.4
+    assert load(folder).energy["energy_per_sample_j"] == 4.13e-5
+
+
+def test_the_card_states_figure_and_provenance_loudly(folder):
+    card = (folder / "MODEL_CARD.md").read_text()
+    for fact in (
+        "41.3 ± 0.6 µJ",
+        "MODELED, not measured",
+        "CPU time × 10 W per core",
+        "±30 %",
+        "96.25 % ± 0.95 % (standard error), n = 400",
+        "Digits (8 × 8)",
+        "1.70 ms",
+        "31.4 J",
+        "`learning_rate`",
+        "jax 0.10.2",
+    ):
+        assert fact in card, fact
+    assert str(folder.parent) not in card
+
+
+def test_the_cards_example_runs(folder, monkeypatch, capsys):
+    monkeypatch.setattr(ecojax, "load", load, raising=False)
+    monkeypatch.chdir(folder.parent)
+    (example,) = re.findall(r"```python\n(.*?)```", (folder / "MODEL_CARD.md").read_text(), re.DOTALL)
+    exec(example, {})
+    assert capsys.readouterr().out.startswith("(2, 10) [")
+
+
+def test_a_measured_figure_and_a_read_test_set_change_the_card(mlp, tmp_path):
+    energy = mlp.trial.details["energy"] | {
+        "provenance": {"kind": "measured", "by": "NVML", "scope": "board", "systematic_percent": None}
+    }
+    trial = replace(
+        mlp.trial, details={"energy": energy}, metrics=mlp.trial.metrics | {"test_accuracy": 0.95}
+    )
+    card = (export(mlp._replace(trial=trial), tmp_path / "model") / "MODEL_CARD.md").read_text()
+    assert "modeled" not in card.lower()
+    assert "MEASURED" in card
+    assert "95.00 % ± 1.09 % (standard error), n = 397" in card  # sqrt(0.95 × 0.05 / 397)
+
+
+def test_strangers_words_do_not_break_the_card(mlp, tmp_path):
+    names = ["|", "a\nb", "<img src=x>", *CLASS_NAMES[3:]]
+    to = export_trial(
+        mlp.network, mlp.trial, mlp.arrays, tmp_path / "model", settings=SETTINGS, class_names=names
+    )
+    assert "<img" not in (to / "MODEL_CARD.md").read_text().replace("\\<", "")
+    assert load(to).class_names == tuple(names)
