@@ -12,9 +12,8 @@ import json
 import os
 import sqlite3
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,22 +69,28 @@ class StudyStore:
             raise StudyError(
                 f"cannot write the study to '{folder}': {error.strerror}; choose another --out"
             ) from None
+        lock = None
         try:
             lock = _acquire(folder)
-        except BaseException:
-            os.unlink(temporary)
+            check_vacant(folder)  # nobody made one meanwhile
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                connection.executescript(_SCHEMA)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                rows = [(name, json.dumps(value)) for name, value in settings.items()]
+                connection.executemany("INSERT INTO settings VALUES (?, ?)", rows)
+            _rename(temporary, folder / DATABASE)
+            return cls(folder, _set_up(_connect(folder / DATABASE)), lock)
+        except BaseException as error:
+            if lock is not None:
+                os.close(lock)
+            with suppress(OSError):
+                os.unlink(temporary)
+            if isinstance(error, sqlite3.Error | OSError):
+                raise StudyError(
+                    f"cannot write the study to '{folder}': {error}; choose another --out"
+                ) from None
             raise
-        connection = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            rows = [(name, json.dumps(value)) for name, value in settings.items()]
-            connection.executemany("INSERT INTO settings VALUES (?, ?)", rows)
-        finally:
-            connection.close()
-        os.replace(temporary, folder / DATABASE)
-        return cls(folder, _connect(folder / DATABASE), lock)
 
     @classmethod
     def open(cls, folder: Path | str, *, write: bool = False) -> "StudyStore":
@@ -106,6 +111,7 @@ class StudyStore:
             connection = _connect(database)
             try:
                 _check_identity(connection, folder)
+                _set_up(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -182,11 +188,14 @@ class StudyStore:
 
         `arrays` are the weights by name. Raises `StudyError` when the trial is not running.
         """
+        trial = self.trial(id_)
+        if trial is None or trial.status is not Status.RUNNING:
+            raise StudyError(f"trial {id_} of '{self.folder}' is not running, so it cannot end")
         weights = None if arrays is None else self._write_arrays(id_, arrays)
         with self._faults():
-            changed = self._connection.execute(
+            self._connection.execute(
                 "UPDATE trials SET status = ?, metrics = ?, provenance = ?, details = ?, error = ?, weights = ?, "
-                "ended_at = ? WHERE id = ? AND status = 'running'",
+                "ended_at = ? WHERE id = ?",
                 (
                     status,
                     json.dumps(dict(metrics or {})),
@@ -197,9 +206,7 @@ class StudyStore:
                     _now(),
                     id_,
                 ),
-            ).rowcount
-        if not changed:
-            raise StudyError(f"trial {id_} of '{self.folder}' is not running, so it cannot end")
+            )
         trial = self.trial(id_)
         assert trial is not None
         return trial
@@ -220,11 +227,11 @@ class StudyStore:
             raise StudyError(f"trial {trial.id} ({trial.status}) has no weights; pick a complete trial")
         path = self.folder / WEIGHTS / Path(trial.weights).name  # never outside the study
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except FileNotFoundError:
             raise StudyError(f"the weights of trial {trial.id} are gone: '{path}' is not there") from None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive raises seven kinds and more
             raise StudyError(f"the weights of trial {trial.id} in '{path}' are damaged: {error}") from None
 
     def _write_arrays(self, id_: int, arrays: Mapping[str, Any]) -> str:
@@ -239,7 +246,7 @@ class StudyStore:
                 np.savez(file, **dict(arrays))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, folder / name)
+            _rename(temporary, folder / name)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -281,18 +288,28 @@ def check_vacant(folder: Path) -> None:
         )
 
 
+def _rename(source: Path | str, target: Path) -> None:
+    """Durably: a rename is on the disk when its folder is synced."""
+    os.replace(source, target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _connect(database: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(database, isolation_level=None, timeout=30.0)
     connection.row_factory = sqlite3.Row
-    try:
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Only for a database known to be ours: the journal's mode is written into the file."""
+    with suppress(sqlite3.OperationalError):  # a read-only folder can still be read
         # readers need not wait for the writer, and a commit is on the disk when it returns
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.OperationalError:
-        pass  # a read-only folder can still be read
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise _damaged(database.parent, error) from None
     return connection
 
 
@@ -317,8 +334,9 @@ def _check_identity(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _damaged(folder: Path, error: Exception) -> StudyError:
+    reason = " ".join(str(error).split())  # SQLite's check answers in several lines
     return StudyError(
-        f"the study database '{folder / DATABASE}' cannot be used ({error}); "
+        f"the study database '{folder / DATABASE}' cannot be used ({reason}); "
         "restore it from a copy, or start a new study in another folder"
     )
 
