@@ -84,7 +84,7 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
     provenance = energy["provenance"]
     if provenance.get("kind") == "modeled":
         yield (
-            "> **This energy is MODELED, not measured.** No instrument counted these joules: they are arithmetic on "
+            "> **This energy is MODELED, not measured.** No instrument counted these joules: they are computed as "
             f"{_text(provenance.get('by'))}. Compare them with figures of the same provenance only."
         )
     systematic = provenance.get("systematic_percent")
@@ -112,8 +112,9 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
     )
     yield (
         f"Joules of one inference are those of a batch of {energy['batch_size']} different images of "
-        f"{_text(dataset)}, divided by the batch size, idle power included. "
-        "The interval is the 95 % confidence interval of the mean over windows. The same in `energy.json`."
+        f"{_text(dataset)}, divided by the batch size"
+        + (", idle power included. " if provenance.get("kind") == "measured" else ". ")
+        + "The interval is the 95 % confidence interval of the mean over windows. The same in `energy.json`."
     )
 
 

@@ -21,7 +21,7 @@ FILE, FORMAT, VERSION = "model.json", "ecojax-model", 1
 MAX_PIXELS = 1 << 26  # height × width × channels
 MAX_CLASSES = 1 << 20
 MAX_SIZE = 1 << 16  # of any number in an architecture
-MAX_LAYERS = 256  # product of the numbers that multiply layers
+MAX_LAYERS = 64  # product of the numbers that multiply layers; building takes their square in time
 _LAYERS = ("stages", "depth", "hidden_layers")
 
 Size = Annotated[int, Field(ge=1, le=MAX_PIXELS)]

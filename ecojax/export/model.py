@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecojax.errors import InputError
-from ecojax.export import label, write
+from ecojax.export import write
 from ecojax.export.checkpoint import restore_weights
 from ecojax.export.description import Description
+from ecojax.export.label import read_label
 from ecojax.export.records import read_record
 from ecojax.frontier.quantities import joules
 
@@ -70,13 +71,12 @@ class Model:
         return self.network.parameters
 
     def __repr__(self) -> str:
-        figure = self.energy.get("energy_per_sample_j")
-        provenance = self.energy.get("provenance")
-        kind = provenance.get("kind") if isinstance(provenance, dict) else None
-        energy = f", {joules(figure)} an inference ({kind})" if isinstance(figure, float) else ""
+        energy = (
+            f"{joules(self.energy['energy_per_sample_j'])} an inference ({self.energy['provenance']['kind']})"
+        )
         return (
             f"<ecojax.Model {self.network.family}, {self.parameters:,} parameters, "
-            f"{self.network.num_classes} classes{energy}>"
+            f"{self.network.num_classes} classes, {energy}>"
         )
 
     @cached_property
@@ -116,7 +116,7 @@ def load(path: Path | str) -> Model:
         raise InputError(
             f"'{folder / write.CONFIGURATION}': configuration should be an object; export the model again"
         )
-    energy = read_record(folder / label.FILE, label.FORMAT, label.VERSION)
+    energy = read_label(folder)
     network = description.network()
     weights = restore_weights(folder, network)
     return Model(network, weights, tuple(description.class_names), configuration, energy)

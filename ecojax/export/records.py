@@ -31,7 +31,7 @@ def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise InputError(f"'{path}' is larger than {MAX_BYTES >> 20} MiB, so ecojax did not write it")
     try:
-        record = json.loads(raw.decode("utf-8"))
+        record = json.loads(raw.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is no valid JSON ({error}); export the model again") from None
     found = record.pop("format", None) if isinstance(record, dict) else None
@@ -44,6 +44,10 @@ def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
             "load it with the ecojax that wrote it, or export the model again"
         )
     return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _finite(value: Any) -> Any:

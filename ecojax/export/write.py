@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecojax.errors import InputError
-from ecojax.export import label
 from ecojax.export.card import model_card
 from ecojax.export.checkpoint import save_weights
 from ecojax.export.description import Description
+from ecojax.export.label import energy_label, write_label
 from ecojax.export.records import write_record
 from ecojax.study import Trial
 
@@ -48,7 +48,7 @@ def export_trial(
     if not trial.complete:
         raise InputError(f"trial {trial.id} ({trial.status}) cannot be exported; pick a complete trial")
     description = Description.of(network, class_names)
-    energy = label.energy_label(trial, settings)
+    energy = energy_label(trial, settings)
     network.from_arrays(arrays)  # refuses those of another network
     with _whole_folder(to) as folder:
         save_weights(folder, arrays)
@@ -65,7 +65,7 @@ def export_trial(
                 "configuration": trial.configuration,
             },
         )
-        write_record(folder / label.FILE, label.FORMAT, label.VERSION, energy)
+        write_label(folder, energy)
         card = model_card(
             network, trial, energy, settings, class_names, folder_name=Path(os.path.abspath(to)).name
         )

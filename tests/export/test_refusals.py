@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exported_trial import CLASS_NAMES, SETTINGS
+from exported_trial import CLASS_NAMES, SETTINGS, make_case
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +28,11 @@ def original(mlp, tmp_path_factory):
 @pytest.fixture
 def folder(original, tmp_path):
     return shutil.copytree(original, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def convnet(tmp_path_factory):
+    return export(make_case("convnet"), tmp_path_factory.mktemp("convnet") / "model")
 
 
 # Writing
@@ -117,7 +122,8 @@ def test_a_record_that_is_not_ours(folder, name, text, message):
         ({"version": True}, "version True"),
         ({"family": "vit"}, "family = 'vit'"),
         ({"std": [0.0]}, r"std\.0"),
-        ({"mean": [float("nan")]}, r"mean\.0"),
+        ({"mean": [float("nan")]}, "NaN is no number"),
+        ({"mean": [1e999]}, "Infinity is no number"),
         ({"mean": [0.1, 0.2]}, "mean should have 1 values"),
         ({"image_shape": [8, 8]}, "image_shape"),
         ({"image_shape": [8, 8, 1.0]}, r"image_shape\.2"),
@@ -154,6 +160,43 @@ def test_a_wrong_architecture_is_named(folder, change, message):
     record["architecture"] |= change
     (folder / "model.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stages": 65536, "depth": 65536},
+        {"stages": 60, "growth": 65536.0},
+        {"stages": 0, "head": "flatten", "width": 65536, "kernel": 65535},
+        {"width": 0},
+        {"kernel": 0},
+        {"growth": 0.0},
+        {"pooling": "none", "head": "flatten"},
+    ],
+)
+def test_an_impossible_convnet_is_refused_quickly(convnet, tmp_path, change):
+    folder = shutil.copytree(convnet, tmp_path / "copy")
+    record = json.loads((folder / "model.json").read_text())
+    record["architecture"] |= change
+    (folder / "model.json").write_text(json.dumps(record))
+    with pytest.raises(InputError):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"energy_per_sample_j": None}, "energy_per_sample_j = None"),
+        ({"energy_per_sample_j": "41 µJ"}, "energy_per_sample_j = '41 µJ'"),
+        ({"provenance": {"kind": "guessed"}}, "provenance.kind"),
+        ({"provenance": "measured"}, "provenance.kind"),
+    ],
+)
+def test_a_label_without_figure_or_provenance_is_refused(folder, change, message):
+    record = json.loads((folder / "energy.json").read_text()) | change
+    (folder / "energy.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=f"energy.json.*{message}"):
         load(folder)
 
 
