@@ -52,14 +52,17 @@ def compose_space(
 
     A table keeps the condition of the parameter it replaces unless it states its own. A parameter that no
     pinned parent ever activates is dropped. Raises `InputError` naming `source` and the key for a parameter
-    that nothing here knows, or a pin that is no value of its parameter.
+    that nothing here knows, a stated condition on values that its parent never takes, or a pin that is no value
+    of its parameter.
     """
     space = {parameter.name: parameter for parameter in parameters}
     for name, table in (tables or {}).items():
         _require_known(name, space, f"{source}: space.{name}")
         parameter = parameter_from_table(name, table, source=source)
-        inherits = not (isinstance(table, Mapping) and "when" in table)
-        space[name] = replace(parameter, when=space[name].when) if inherits else parameter
+        space[name] = parameter if "when" in table else replace(parameter, when=space[name].when)
+    for name, table in (tables or {}).items():
+        if "when" in table:  # what a user asks for is never dropped silently
+            _require_possible(space[name], space, f"{source}: space.{name}")
     for name, value in (pins or {}).items():
         _require_known(name, space, f"{source}: pin.{name}")
         space[name] = _pinned(space[name], value, f"{source}: pin.{name}", widened=name in (tables or {}))
@@ -72,6 +75,15 @@ def compose_space(
 def _require_known(name: str, space: Mapping[str, Parameter], where: str) -> None:
     if name not in space:
         raise InputError(f"{where} is no parameter of this search; there are {', '.join(sorted(space))}")
+
+
+def _require_possible(parameter: Parameter, space: Mapping[str, Parameter], where: str) -> None:
+    for parent, values in parameter.when.items():
+        _require_known(parent, space, f"{where}: when.{parent}")
+        if not values or not all(space[parent].contains(value) for value in values):
+            raise InputError(
+                f"{where}: when.{parent} = {list(values)}; '{parent}' takes {describe_domain(space[parent])}"
+            )
 
 
 def _pinned(parameter: Parameter, value: Any, where: str, *, widened: bool) -> Parameter:

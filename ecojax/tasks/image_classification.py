@@ -1,5 +1,6 @@
 """Image classification: a dataset, the families that may learn it, and the recipe they are trained by."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -108,8 +109,11 @@ class ImageClassification:
         """The program that trains a configuration; equal programs share one compilation."""
         from ecojax.train.program import TrainingProgram
 
-        recipe = self.recipe(configuration)
-        side = min(self.dataset.image_shape[:2])
+        recipe, crop = self.recipe(configuration), self.space["crop"]
+        shifts = crop.choices if isinstance(crop, Choice) else (crop.high,)  # a pin may exceed the default
         return TrainingProgram(
-            self.network(configuration), recipe.optimizer, recipe.batch_size, max_shift=max(1, side // 8)
+            self.network(configuration),
+            recipe.optimizer,
+            recipe.batch_size,
+            max_shift=math.ceil(max(float(shift) for shift in shifts)),
         )

@@ -18,7 +18,9 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
     """
     side = min(image_shape[:2])
     # an epoch of fewer than four steps trains nothing
-    batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_images) or (1,)
+    batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_images) or (
+        max(1, training_images // 4),
+    )
     return (
         Choice("optimizer", ("sgd", "adamw"), default="adamw"),
         Float("sgd_learning_rate", 0.01, 1.0, log=True, default=0.1, when={"optimizer": ("sgd",)}),
