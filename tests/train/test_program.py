@@ -63,9 +63,11 @@ def test_padding_loses_no_image_and_invents_none(n) -> None:
     assert (~real).sum() < y.shape[1]
 
 
-def test_the_standard_error_is_binomial() -> None:
-    assert Judgement(0.9, 0.3, 400).standard_error == pytest.approx(0.015)
-    assert Judgement(1.0, 0.0, 400).standard_error == 0
+def test_the_standard_error_is_binomial_with_two_of_each_added() -> None:
+    """Agresti and Coull, 1998: 360 of 400 count as 362 of 404, and all of 16 as 18 of 20."""
+    assert Judgement(0.9, 0.3, 400).standard_error == pytest.approx(np.sqrt(362 / 404 * 42 / 404 / 404))
+    assert Judgement(1.0, 0.0, 16).standard_error == pytest.approx(np.sqrt(0.9 * 0.1 / 20))
+    assert Judgement(0.0, 9.0, 16).standard_error == Judgement(1.0, 0.0, 16).standard_error
 
 
 CONVNET = {"stages": 1, "width": 8, "block": "depthwise", "norm": "batch", "pooling": "stride"}
