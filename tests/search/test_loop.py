@@ -1,0 +1,214 @@
+"""The loop with a pretended evaluation: it ends, goes on where it was cut off, and gives up in time."""
+
+import hashlib
+
+import pytest
+
+from ecojax.errors import EcojaxError
+from ecojax.search.budget import Budget
+from ecojax.search.engine import Engine
+from ecojax.search.loop import Deaf, minimised, observe, run, trial_seed, violation
+from ecojax.space import Choice, Float, Int, SearchSpace
+from ecojax.study import Status, StudyStore, Trial
+from ecojax.trial.outcome import Outcome
+
+SPACE = SearchSpace(
+    [
+        Float("rate", 1e-4, 1e-1, log=True),
+        Int("width", 8, 64, step=8),
+        Choice("block", ("plain", "residual")),
+    ]
+)
+TINY = SearchSpace([Int("width", 1, 5)])
+OBJECTIVES = ("accuracy", "energy_per_sample_j")
+
+
+def evaluate(configuration, seed) -> Outcome:
+    """Figures that depend on the configuration and the seed only; every fifth or so fails."""
+    text = f"{sorted(configuration.items())} {seed}"
+    luck = int(hashlib.sha256(text.encode()).hexdigest()[:6], 16) / 16**6
+    if luck < 0.2:
+        return Outcome(Status.DIVERGED, {"trial_seconds": 1.0, "trial_energy_j": 10.0}, error="pretended")
+    return Outcome(
+        Status.COMPLETE,
+        {
+            "accuracy": luck,
+            "energy_per_sample_j": configuration["width"] * 1e-6,
+            "trial_seconds": 1.0,
+            "trial_energy_j": 10.0,
+        },
+        {"energy_per_sample_j": "pretended"},
+    )
+
+
+def search(
+    folder, budget: Budget, *, space=SPACE, evaluate=evaluate, seed=3, population=4, listener=None
+) -> str:
+    engine = Engine(space, objectives=2, population=population, seed=seed)
+    opened = StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {})
+    with opened as store:
+        return run(
+            store,
+            engine,
+            evaluate,
+            objectives=OBJECTIVES,
+            constraints={},
+            budget=budget,
+            listener=listener,
+        )
+
+
+def trials(folder) -> list[Trial]:
+    with StudyStore.open(folder) as store:
+        return store.trials()
+
+
+def plain(folder) -> list[tuple]:
+    """All of a study but its times."""
+    return [
+        (t.id, t.status, t.configuration, t.origin, t.seed, t.metrics, t.provenance, t.error)
+        for t in trials(folder)
+    ]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken") / "study"
+    assert search(folder, Budget(12)) == "the budget of 12 evaluations is spent"
+    return plain(folder)
+
+
+def test_it_ends_after_so_many_evaluations_and_repeats_none(unbroken) -> None:
+    assert [row[0] for row in unbroken] == list(range(12))
+    assert len({SPACE.key(row[2]) for row in unbroken}) == 12
+    assert {row[1] for row in unbroken} == {Status.COMPLETE, Status.DIVERGED}
+
+
+@pytest.mark.parametrize("cut_at", [0, 3, 4, 9])
+def test_cut_off_and_resumed_it_is_the_unbroken_search(tmp_path, unbroken, cut_at) -> None:
+    calls = []
+
+    def interrupted(configuration, seed):
+        calls.append(1)
+        if len(calls) == cut_at + 1:
+            raise KeyboardInterrupt
+        return evaluate(configuration, seed)
+
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        search(folder, Budget(12), evaluate=interrupted)
+    left = trials(folder)
+    assert [trial.status is Status.RUNNING for trial in left] == [False] * cut_at + [True]
+    search(folder, Budget(12), evaluate=interrupted)
+    assert plain(folder) == unbroken
+    assert len(calls) == 13  # only the one that was cut off ran again
+
+
+def test_a_larger_budget_goes_on_with_the_same_search(tmp_path, unbroken) -> None:
+    search(tmp_path / "study", Budget(5))
+    assert plain(tmp_path / "study") == unbroken[:5]
+    search(tmp_path / "study", Budget(12))
+    assert plain(tmp_path / "study") == unbroken
+
+
+def test_a_spent_budget_evaluates_nothing(tmp_path, unbroken) -> None:
+    search(tmp_path / "study", Budget(5))
+    reason = search(tmp_path / "study", Budget(5), evaluate=lambda *_: pytest.fail("evaluated"))
+    assert reason == "the budget of 5 evaluations is spent"
+
+
+@pytest.mark.parametrize(
+    ("budget", "n", "reason"),
+    [
+        (Budget(100, seconds=6.5), 7, "6.5 s"),
+        (Budget(100, joules=40.0), 4, "40 J"),
+        (Budget(3, joules=40), 3, "3 ev"),
+    ],
+)
+def test_time_and_energy_are_summed_over_all_sessions(tmp_path, budget, n, reason) -> None:
+    """Each pretended trial takes a second and ten joules, failed ones too."""
+    search(tmp_path / "study", Budget(2))
+    assert reason in search(tmp_path / "study", budget)
+    assert len(trials(tmp_path / "study")) == n
+
+
+def test_a_space_tried_out_ends_the_search(tmp_path) -> None:
+    assert (
+        search(tmp_path / "study", Budget(100), space=TINY)
+        == "all 5 configurations of the space have been tried"
+    )
+    assert sorted(trial.configuration["width"] for trial in trials(tmp_path / "study")) == [1, 2, 3, 4, 5]
+
+
+def test_a_hopeless_search_stops_and_says_why(tmp_path) -> None:
+    def fails(configuration, seed):
+        return Outcome(Status.OOM, error="the board has 2 GiB")
+
+    with pytest.raises(EcojaxError, match=r"all 4 trials failed.*\(oom\): the board has 2 GiB"):
+        search(tmp_path / "study", Budget(100), evaluate=fails)
+    assert len(trials(tmp_path / "study")) == 4
+
+
+def test_one_success_is_hope(tmp_path) -> None:
+    calls = []
+
+    def mostly_fails(configuration, seed):
+        calls.append(1)
+        metrics = {"accuracy": 0.5, "energy_per_sample_j": 1.0}
+        return Outcome(Status.COMPLETE, metrics) if len(calls) == 2 else Outcome(Status.FAILED, error="x")
+
+    search(tmp_path / "study", Budget(9), evaluate=mostly_fails)
+    assert len(trials(tmp_path / "study")) == 9
+
+
+def test_listeners_hear_every_start_and_end_in_order(tmp_path) -> None:
+    heard = []
+
+    class Listener(Deaf):
+        def trial_started(self, trial: Trial) -> None:
+            heard.append(("started", trial.id, trial.status))
+
+        def trial_ended(self, trial: Trial) -> None:
+            heard.append(("ended", trial.id, trial.status))
+
+    search(tmp_path / "study", Budget(3), listener=Listener())
+    ends = {trial.id: trial.status for trial in trials(tmp_path / "study")}
+    assert heard == [
+        event
+        for number in range(3)
+        for event in (("started", number, Status.RUNNING), ("ended", number, ends[number]))
+    ]
+
+
+def test_every_trial_has_a_seed_of_its_own_that_sqlite_and_jax_can_hold() -> None:
+    seeds = [trial_seed(seed, step) for seed in range(20) for step in range(50)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_violations_are_summed_relative_to_their_bounds() -> None:
+    metrics = {"latency_ms": 30.0, "accuracy": 0.6, "parameters": 1000.0}
+    assert violation(metrics, {}) == 0
+    assert violation(metrics, {"latency_ms": {"max": 30.0}, "accuracy": {"min": 0.6}}) == 0
+    assert violation(metrics, {"latency_ms": {"max": 20.0}}) == pytest.approx(10 / 20)
+    assert violation(metrics, {"accuracy": {"min": 0.8}}) == pytest.approx(0.2 / 0.8)
+    both = {"latency_ms": {"max": 20.0}, "accuracy": {"min": 0.8}, "parameters": {"min": 10, "max": 2000}}
+    assert violation(metrics, both) == pytest.approx(0.5 + 0.25)
+    assert violation(metrics, {"parameters": {"min": 2000}}) == pytest.approx(0.5)
+    assert violation(metrics, {"latency_ms": {"max": 0.0}}) == pytest.approx(30)
+    assert violation(metrics, {"flops": {"max": 1.0}}) == 0  # not known, not held against it
+
+
+def test_the_engine_sees_objectives_minimised_and_failures_as_nothing() -> None:
+    trial = Trial(
+        0, Status.COMPLETE, {"width": 8}, "default", 1, {"accuracy": 0.75, "energy_per_sample_j": 2.0}
+    )
+    seen = observe(trial, OBJECTIVES, {"energy_per_sample_j": {"max": 1.0}})
+    assert list(seen.objectives) == [-0.75, 2.0]
+    assert seen.violation == pytest.approx(1.0)
+    for status in Status:
+        if status is not Status.COMPLETE:
+            other = Trial(0, status, {"width": 8}, "default", 1, trial.metrics)
+            assert observe(other, OBJECTIVES, {}).objectives is None
+    assert minimised("latency_ms", 3.0) == 3.0
+    assert minimised("accuracy", 0.5) == -0.5
