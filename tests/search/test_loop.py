@@ -7,7 +7,7 @@ import pytest
 from ecojax.errors import EcojaxError
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
-from ecojax.search.loop import Deaf, minimised, observe, run, trial_seed, violation
+from ecojax.search.loop import Listener, minimised, observe, run, trial_seed, violation
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
@@ -164,14 +164,14 @@ def test_one_success_is_hope(tmp_path) -> None:
 def test_listeners_hear_every_start_and_end_in_order(tmp_path) -> None:
     heard = []
 
-    class Listener(Deaf):
+    class Heard(Listener):
         def trial_started(self, trial: Trial) -> None:
             heard.append(("started", trial.id, trial.status))
 
         def trial_ended(self, trial: Trial) -> None:
             heard.append(("ended", trial.id, trial.status))
 
-    search(tmp_path / "study", Budget(3), listener=Listener())
+    search(tmp_path / "study", Budget(3), listener=Heard())
     ends = {trial.id: trial.status for trial in trials(tmp_path / "study")}
     assert heard == [
         event
