@@ -1,0 +1,225 @@
+"""One configuration to one record: everything the contract asks for, and every way to fail."""
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from ecojax.energy import Energy, ModeledMeter, Reading
+from ecojax.errors import MeterError
+from ecojax.study import METRICS, Status
+from ecojax.trial import evaluator as evaluator_module
+
+CONTRACT = {
+    "accuracy",
+    "energy_per_sample_j",
+    "energy_per_sample_j_ci95",
+    "latency_ms",
+    "parameters",
+    "flops",
+    "train_energy_j",
+    "train_seconds",
+}
+
+
+def pretended_energy(*_: object, meter, batch_size: int, **__: object) -> Energy:
+    """In place of the protocol, which has its own tests and takes seconds."""
+    return Energy(
+        per_sample_j=1e-6,
+        ci95_j=1e-8,
+        latency_s=1e-4,
+        batch_size=batch_size,
+        windows=3,
+        seconds=0.5,
+        spent_j=5.0,
+        compile_s=0.0,
+        provenance=meter.provenance,
+        gates={},
+        precision="float32",
+        device="pretended",
+        converged=True,
+    )
+
+
+@pytest.fixture
+def unmetered(monkeypatch) -> None:
+    monkeypatch.setattr(evaluator_module, "per_inference", pretended_energy)
+
+
+@pytest.fixture(scope="module")
+def evaluator(make_evaluator):
+    return make_evaluator()
+
+
+@pytest.fixture(scope="module")
+def outcome(evaluator):
+    """Metered for real."""
+    return evaluator(evaluator.task.space.default(), 7)
+
+
+def test_a_complete_trial_has_every_figure_of_the_contract(outcome, digits) -> None:
+    assert outcome.error is None
+    assert outcome.status is Status.COMPLETE
+    assert outcome.metrics.keys() >= CONTRACT
+    assert all(math.isfinite(value) for value in outcome.metrics.values())
+    assert all(outcome.metrics[name] > 0 for name in CONTRACT)
+    assert outcome.metrics["parameters"] == 64 * 32 + 32 + 2 * 32 + 32 * 10 + 10
+    assert 2 * (64 * 32 + 32 * 10) <= outcome.metrics["flops"] <= 3 * (64 * 32 + 32 * 10)
+    correct = outcome.metrics["accuracy"] * len(digits.y_validation)
+    assert correct == pytest.approx(round(correct), abs=1e-3)
+    assert outcome.metrics["accuracy"] > 0.3  # ten classes, two epochs
+
+
+def test_every_joule_says_where_it_comes_from(outcome) -> None:
+    for name in ("energy_per_sample_j", "train_energy_j"):
+        assert outcome.provenance[name].startswith("modeled (CPU time × 10 W per core")
+    assert outcome.provenance["latency_ms"].startswith("measured (wall clock")
+    assert outcome.provenance.keys() <= METRICS.keys()
+
+
+def test_a_trials_parts_are_no_more_than_its_whole(outcome) -> None:
+    metrics = outcome.metrics
+    parts = metrics["compile_seconds"] + metrics["metering_seconds"] + metrics["train_seconds"]
+    assert 0 < parts <= metrics["trial_seconds"]
+    assert metrics["train_energy_j"] <= metrics["trial_energy_j"]
+    # a process cannot use more CPU time than its cores times the wall clock
+    import os
+
+    assert metrics["train_energy_j"] <= 1.1 * 10 * os.cpu_count() * metrics["train_seconds"] + 0.2
+
+
+def test_an_outcome_is_plain_values(outcome) -> None:
+    """It goes to the store and, later, between processes."""
+    json.dumps([dict(outcome.metrics), dict(outcome.provenance), dict(outcome.details)], allow_nan=False)
+    assert all(type(array) is np.ndarray for array in outcome.arrays.values())
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_the_same_configuration_and_seed_give_the_same_weights(evaluator, make_evaluator, outcome) -> None:
+    """In another evaluator, under another metering; another seed gives others."""
+    configuration = evaluator.task.space.default()
+    again = make_evaluator()(configuration, 7)
+    assert again.metrics["accuracy"] == outcome.metrics["accuracy"]
+    assert again.metrics["validation_loss"] == outcome.metrics["validation_loss"]
+    for name, array in outcome.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], array)
+    other = evaluator(configuration, 8)
+    assert (other.arrays["layers/0/kernel"] != outcome.arrays["layers/0/kernel"]).mean() > 0.9
+
+
+def test_what_is_known_beforehand_is_what_is_found(evaluator, outcome) -> None:
+    known = evaluator.known_beforehand(evaluator.task.space.default())
+    assert known == {name: outcome.metrics[name] for name in ("parameters", "flops")}
+
+
+def test_test_accuracy_is_the_share_of_right_answers(evaluator, outcome, digits) -> None:
+    configuration = evaluator.task.space.default()
+    images, labels = digits.read_test()
+    network = evaluator.task.network(configuration)
+    logits = np.asarray(network.logits(network.from_arrays(outcome.arrays), images))
+    expected = (logits.argmax(1) == labels).mean()
+    assert evaluator.test_accuracy(configuration, outcome.arrays, (images, labels)) == pytest.approx(expected)
+    validation = digits.x_validation, digits.y_validation
+    found = evaluator.test_accuracy(configuration, outcome.arrays, validation)
+    assert found == pytest.approx(outcome.metrics["accuracy"])
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
+    monkeypatch.setattr(
+        type(evaluator.task.program(evaluator.task.space.default())),
+        "jitted",
+        property(lambda _: pytest.fail("asked for a compilation")),
+    )
+    monkeypatch.setattr(evaluator, "known_beforehand", lambda _: {"parameters": 1, "flops": 1.0})
+    configuration = {**evaluator.task.space.default(), "weight_decay": 1e-2, "dropout": 0.4, "flip": True}
+    assert evaluator(configuration, 1).status is Status.COMPLETE
+
+
+# Failures
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_a_rate_that_explodes_is_a_divergence(make_evaluator) -> None:
+    evaluator = make_evaluator(norm="none")
+    outcome = evaluator({**evaluator.task.space.default(), "sgd_learning_rate": 1e12}, 0)
+    assert outcome.status is Status.DIVERGED
+    assert "loss" in outcome.error
+    assert outcome.arrays is None
+    assert "accuracy" not in outcome.metrics
+    assert all(math.isfinite(value) for value in outcome.metrics.values())
+    assert outcome.metrics["trial_energy_j"] > 0  # what it cost is not lost
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "words"),
+    [
+        (MeterError("The counter stalled."), Status.UNMETERED, "The counter stalled."),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\n allocating 8 GiB"),
+            Status.OOM,
+            "8 GiB",
+        ),
+        (MemoryError(), Status.OOM, "memory"),
+        (ZeroDivisionError("by zero"), Status.FAILED, "ZeroDivisionError: by zero"),
+    ],
+)
+def test_failures_have_their_state_and_message(
+    evaluator, outcome, monkeypatch, failure, status, words
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(evaluator_module, "per_inference", fails)
+    failed = evaluator(evaluator.task.space.default(), 0)
+    assert failed.status is status
+    assert words in failed.error
+    assert "\n" not in failed.error
+    assert failed.arrays is None
+    assert not {"accuracy", "energy_per_sample_j"} & failed.metrics.keys()
+    assert failed.metrics["trial_seconds"] > 0
+    assert failed.metrics["parameters"] == outcome.metrics["parameters"]  # known before the failure
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_interrupts_pass_through(evaluator, monkeypatch, interrupt) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise interrupt
+
+    monkeypatch.setattr(evaluator_module, "per_inference", fails)
+    with pytest.raises(interrupt):
+        evaluator(evaluator.task.space.default(), 0)
+
+
+class MeterThatFails(ModeledMeter):
+    """Reads so many times, then no more."""
+
+    def __init__(self, reads: int):
+        super().__init__(10.0)
+        self.left = reads
+
+    def read(self) -> Reading:
+        self.left -= 1
+        if self.left < 0:
+            raise MeterError("The board is gone.")
+        return super().read()
+
+
+@pytest.mark.usefixtures("unmetered")
+@pytest.mark.parametrize(
+    "reads",
+    [
+        pytest.param(0, marks=pytest.mark.xfail(reason="the account's first reading is outside the trial")),
+        1,
+        2,
+    ],
+)
+def test_a_meter_that_dies_ends_the_trial_not_the_search(make_evaluator, reads) -> None:
+    """At the first reading, at the training's first, and at its last."""
+    evaluator = make_evaluator(meter=MeterThatFails(reads), epochs=1)
+    outcome = evaluator(evaluator.task.space.default(), 0)
+    assert outcome.status is Status.UNMETERED
+    assert "The board is gone." in outcome.error
+    assert "trial_energy_j" not in outcome.metrics
