@@ -67,7 +67,7 @@ def test_the_standard_error_is_binomial_with_two_of_each_added() -> None:
     """Agresti and Coull, 1998: 360 of 400 count as 362 of 404, and all of 16 as 18 of 20."""
     assert Judgement(0.9, 0.3, 400).standard_error == pytest.approx(np.sqrt(362 / 404 * 42 / 404 / 404))
     assert Judgement(1.0, 0.0, 16).standard_error == pytest.approx(np.sqrt(0.9 * 0.1 / 20))
-    assert Judgement(0.0, 9.0, 16).standard_error == Judgement(1.0, 0.0, 16).standard_error
+    assert Judgement(0.0, 9.0, 16).standard_error == pytest.approx(np.sqrt(0.1 * 0.9 / 20))
 
 
 CONVNET = {"stages": 1, "width": 8, "block": "depthwise", "norm": "batch", "pooling": "stride"}
