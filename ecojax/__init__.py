@@ -5,7 +5,7 @@
     study = ecojax.search(dataset="digits", evaluations=24, out="runs/digits")
     for trial in study.frontier():
         print(trial.id, trial.metrics["accuracy"], trial.metrics["energy_per_sample_j"])
-    ecojax.export(study, pick="knee", to="model")
+    ecojax.export_model(study, pick="knee", to="model")
     model = ecojax.load("model")
 
 Importing ecojax loads neither JAX nor anything else that is slow; the first call does.
@@ -17,19 +17,28 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ecojax.api import export, load, search
+    from ecojax.api import export_model, load
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
 
 _HOMES = {
     "EcojaxError": "ecojax.errors",
     "Study": "ecojax.frontier",
-    "export": "ecojax.api",
+    "export_model": "ecojax.api",
     "load": "ecojax.api",
-    "search": "ecojax.api",
 }
 
-__all__ = ["EcojaxError", "Study", "__version__", "export", "load", "search"]
+__all__ = ["EcojaxError", "Study", "__version__", "export_model", "load", "search"]
+
+# The room of the same name would take the function's place whenever it is first imported; so it is now, empty as it is.
+import_module("ecojax.search")
+
+
+def search(dataset: str | None = None, **options: Any) -> "Study":
+    """Searches for networks that are accurate and cheap to run: `ecojax.api.search`, which documents its options."""
+    from ecojax.api import search
+
+    return search(dataset, **options)
 
 
 def __getattr__(name: str) -> Any:

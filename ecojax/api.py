@@ -2,7 +2,7 @@
 
 study = ecojax.search(dataset="digits", evaluations=24, out="runs/digits")
 study.frontier(), study.best(), study.to_dataframe()
-ecojax.export("runs/digits", pick="knee", to="model")
+ecojax.export_model("runs/digits", pick="knee", to="model")
 model = ecojax.load("model")
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.frontier import Study
 from ecojax.settings import SearchSettings, resolve, restore
-from ecojax.study import Status, StudyStore
+from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def search(
     return Study.open(folder)
 
 
-def export(study: str | Path | Study, *, pick: str = "knee", to: str | Path) -> Path:
+def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Path) -> Path:
     """Writes one model of a study to the new folder `to`: weights, configuration, model card, energy label.
 
     `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6".
@@ -301,4 +301,4 @@ def _free_folder(dataset: str) -> Path:
     return Path(f"runs/{name}-{number}")
 
 
-__all__ = ["Status", "Study", "export", "load", "search"]
+__all__ = ["Study", "export_model", "load", "search"]

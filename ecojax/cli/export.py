@@ -25,5 +25,5 @@ def export(
     """
     from ecojax import api
 
-    folder = api.export(study, pick=pick, to=to)
+    folder = api.export_model(study, pick=pick, to=to)
     typer.echo(f"wrote {folder}; load it with ecojax.load({str(folder)!r})")

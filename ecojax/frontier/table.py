@@ -100,7 +100,7 @@ def frontier_columns(study: Study) -> list[Column]:
     return [
         trials,
         *(_metric_column(name, members) for name in metrics if any(name in t.metrics for t in members)),
-        Column("network", "network", tuple(_differences(members))),
+        Column("network", "network", tuple(_differences(study, members))),
     ]
 
 
@@ -190,10 +190,15 @@ def _counts(study: Study) -> str:
 
 
 def _metric_column(name: str, members: Sequence[Trial]) -> Column:
-    unit = scale(name, [trial.metrics[name] for trial in members if name in trial.metrics])
+    """A metric's cells in one unit; where they span more than three decades, each in a unit of its own."""
+    values = [trial.metrics[name] for trial in members if name in trial.metrics]
+    common = scale(name, values)
+    sizes = [abs(value) for value in values if value]
+    wide = bool(sizes) and max(sizes) > 1e3 * min(sizes) and quantity(name).prefixed
     spread = SPREADS.get(name, ("",))[0]
 
     def cell(trial: Trial) -> str:
+        unit = scale(name, [trial.metrics[name]]) if wide and name in trial.metrics else common
         value = trial.metrics.get(name, math.nan) * unit.factor
         if not math.isfinite(value):
             return "–"
@@ -201,15 +206,18 @@ def _metric_column(name: str, members: Sequence[Trial]) -> Column:
         text = f"{value:.{decimals}f}"
         if spread in trial.metrics:
             text += f" ± {trial.metrics[spread] * unit.factor:.{decimals}f}"
-        return text
+        return f"{text} {unit.unit:{len(common.unit)}}" if wide else text
 
-    return Column(name, f"{quantity(name).short}\n{unit.unit}", tuple(map(cell, members)))
+    unit = "" if wide else common.unit
+    return Column(name, f"{quantity(name).short}\n{unit}", tuple(map(cell, members)))
 
 
-def _differences(members: Sequence[Trial]) -> list[str]:
-    """What sets each member apart, in the order of the configuration: the architecture before the recipe."""
+def _differences(study: Study, members: Sequence[Trial]) -> list[str]:
+    """What sets each member apart, in the order of the space: the architecture before the recipe."""
     configurations = [trial.configuration for trial in members]
-    names = dict.fromkeys(name for configuration in configurations for name in configuration)
+    space = [parameter["name"] for parameter in study.settings.get("space_records", [])]
+    named = {name for configuration in configurations for name in configuration}
+    names = [*(name for name in space if name in named), *sorted(named - set(space))]
     vary = [
         name
         for name in names

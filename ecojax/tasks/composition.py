@@ -1,12 +1,13 @@
 """Putting a search space together: families, recipe, the user's own tables, and pinned values."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ecojax.errors import InputError
 from ecojax.models import family
-from ecojax.space import Choice, Parameter, SearchSpace
+from ecojax.space import Choice, Float, Parameter, SearchSpace
 from ecojax.space.parameters import describe_domain
 from ecojax.space.tables import parameter_from_table
 
@@ -65,7 +66,7 @@ def compose_space(
             _require_possible(space[name], space, f"{source}: space.{name}")
     for name, value in (pins or {}).items():
         _require_known(name, space, f"{source}: pin.{name}")
-        space[name] = _pinned(space[name], value, f"{source}: pin.{name}", widened=name in (tables or {}))
+        space[name] = _pinned(space[name], value, f"{source}: pin.{name}")
     try:
         return SearchSpace(_reachable(space))
     except InputError as error:
@@ -86,12 +87,12 @@ def _require_possible(parameter: Parameter, space: Mapping[str, Parameter], wher
             )
 
 
-def _pinned(parameter: Parameter, value: Any, where: str, *, widened: bool) -> Parameter:
-    """The parameter as a choice of one. A number may lie outside the default range: pinning is deliberate."""
-    if isinstance(parameter, Choice) and not widened:
-        if not parameter.contains(value):
-            raise InputError(f"{where} = {value!r}; it takes {describe_domain(parameter)}")
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+def _pinned(parameter: Parameter, value: Any, where: str) -> Parameter:
+    """The parameter as a choice of one. A positive number may lie beyond the range: pinning is deliberate."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    numeric = whole or (isinstance(value, float) and isinstance(parameter, Float))
+    beyond = not isinstance(parameter, Choice) and numeric and 0 < value < math.inf
+    if not (parameter.contains(value) or beyond):
         raise InputError(f"{where} = {value!r}; it takes {describe_domain(parameter)}")
     return Choice(parameter.name, (value,), when=parameter.when)
 

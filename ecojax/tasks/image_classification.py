@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.data import ImageDataset
 from ecojax.errors import InputError
-from ecojax.models import family
+from ecojax.models import FAMILIES, family
 from ecojax.space import Choice, SearchSpace
 from ecojax.tasks.composition import compose_space, family_parameters
 from ecojax.train.recipe import Recipe, recipe_parameters
@@ -76,7 +76,15 @@ class ImageClassification:
         """Architecture and recipe in one space. Raises `InputError` for tables and pins that do not fit."""
         shape, images = self.dataset.image_shape, len(self.dataset.x_train)
         parameters = [*family_parameters(self.families, shape), *recipe_parameters(shape, images)]
-        space = compose_space(parameters, tables=self.tables, pins=self.pins, source=self.source)
+        # a file may speak of several families, of which this search takes some
+        absent = {parameter.name for other in FAMILIES.values() for parameter in other.parameters(shape)} - {
+            parameter.name for parameter in parameters
+        }
+        tables, pins = (
+            {name: value for name, value in (given or {}).items() if name not in absent}
+            for given in (self.tables, self.pins)
+        )
+        space = compose_space(parameters, tables=tables, pins=pins, source=self.source)
         batch_size = space["batch_size"]
         sizes = batch_size.choices if isinstance(batch_size, Choice) else (batch_size.low, batch_size.high)
         for size in sizes:

@@ -40,8 +40,13 @@ class Judgement(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """Of the accuracy, binomial."""
-        return float(np.sqrt(self.accuracy * (1.0 - self.accuracy) / self.n))
+        """Of the accuracy: binomial, with two successes and two failures added, so that 100 % is not certainty.
+
+        Agresti & Coull, The American Statistician 52(2), 1998.
+        """
+        n = self.n + 4
+        share = (self.accuracy * self.n + 2) / n
+        return float(np.sqrt(share * (1.0 - share) / n))
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ class Evaluator:
         metrics["latency_ms"] = 1e3 * energy.latency_s
         stated = str(energy.provenance)
         provenance |= {"energy_per_sample_j": stated, "train_energy_j": stated}
+        provenance["accuracy"] = f"measured ({len(self.task.dataset.y_validation)} validation images)"
         provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
         details["energy"] = energy.to_dict()
 
