@@ -299,7 +299,11 @@ def _rename(source: Path | str, target: Path) -> None:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, isolation_level=None, timeout=30.0)
+    options = ""
+    if not os.access(database.parent, os.W_OK) and not database.with_name(f"{DATABASE}-wal").exists():
+        options = "?immutable=1"  # else SQLite wants to write its log before it reads
+    uri = database.absolute().as_uri() + options
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0)
     connection.row_factory = sqlite3.Row
     return connection
 
