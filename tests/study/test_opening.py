@@ -37,7 +37,8 @@ def sqlite(database: Path, *statements: str) -> None:
 
 def test_an_empty_folder_will_do(tmp_path, settings) -> None:
     StudyStore.create(tmp_path, settings).close()
-    assert StudyStore.open(tmp_path).settings() == settings
+    with StudyStore.open(tmp_path) as store:
+        assert store.settings() == settings
 
 
 def test_a_study_is_never_overwritten(folder, settings, contents) -> None:

@@ -22,6 +22,15 @@ def test_a_new_study_holds_its_settings_and_no_trials(tmp_path, settings) -> Non
         assert store.settings() == settings
 
 
+@pytest.mark.parametrize("name", ["with space", "50%", "what?mode=ro", "a#b", "größe"])
+def test_any_name_of_a_folder_will_do(tmp_path, settings, monkeypatch, name) -> None:
+    monkeypatch.chdir(tmp_path)
+    StudyStore.create(name, settings).close()
+    with StudyStore.open(name) as store:
+        assert store.settings() == settings
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_what_was_written_is_read_back_by_another(tmp_path, settings) -> None:
     configuration = {"block": "residual", "flip": True, "width": 24, "rate": 1e-3, "name": "größe ✓"}
     with StudyStore.create(tmp_path / "study", settings) as store:
