@@ -1,5 +1,6 @@
 """When to stop: a number of evaluations, a time, an amount of energy; whichever is spent first."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Budget:
             amount = float(match[1]) if match else 0.0
         except ValueError:
             amount = 0.0
-        if not amount > 0 or unit not in {**_SECONDS, **_JOULES}:
+        if not 0 < amount < math.inf or unit not in {**_SECONDS, **_JOULES}:
             raise InputError(
                 f"--budget '{text}' is no positive time or energy; write for instance 30min, 2h, 500kJ or 50Wh"
             )

@@ -123,7 +123,7 @@ class Engine:
             genes=Genes.of(self.space.levels, self.space.categorical), always_mutate=jnp.bool_(True)
         )
         key = jax.random.fold_in(jax.random.key(self.seed), step)
-        genomes, fitness, violation = self._padded(archive)
+        genomes, fitness, violation = self._padded(step, archive)
         state = algorithm.init(key, genomes, fitness, params, violation)
         for attempt in range(ATTEMPTS):
             offspring, _ = algorithm.ask(jax.random.fold_in(key, attempt), state, params)
@@ -131,19 +131,26 @@ class Engine:
                 yield Proposal(self.space.decode(genome), "variation")
 
     def _random(self, step: int) -> Iterator[Proposal]:
-        rng = np.random.default_rng([self.seed, step])
+        rng = np.random.default_rng([self.seed, step, 1])
         for _ in range(RANDOM_DRAWS):
             yield Proposal(self.space.decode(rng.random(len(self.space))), "random")
 
-    def _padded(self, archive: Sequence[Observation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Genomes `[n, genes]`, objectives `[n, objectives]`, violations `[n]`; the filling looks failed."""
+    def _padded(self, step: int, archive: Sequence[Observation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Genomes `[n, genes]`, objectives `[n, objectives]`, violations `[n]`, whatever the archive's order.
+
+        Rows without objectives, those of failed trials and the filling, hold random genomes: while there are fewer
+        successes than places for parents, strangers take the rest, rather than what has failed.
+        """
         n = max(SMALLEST_ARCHIVE, 1 << (len(archive) - 1).bit_length())
-        genomes = np.full((n, len(self.space)), 0.5, np.float32)
+        genomes = np.random.default_rng([self.seed, step]).random((n, len(self.space)), np.float32)
         fitness = np.full((n, self.objectives), np.nan, np.float32)
         violation = np.full(n, np.inf, np.float32)
-        for row, observation in enumerate(archive):
+        succeeded = [observation for observation in archive if observation.objectives is not None]
+        for row, observation in enumerate(sorted(succeeded, key=self._identity)):
             genomes[row] = self.space.encode(observation.configuration)
-            if observation.objectives is not None:
-                fitness[row] = observation.objectives
-                violation[row] = observation.violation
+            fitness[row] = observation.objectives
+            violation[row] = observation.violation
         return genomes, fitness, violation
+
+    def _identity(self, observation: Observation) -> tuple[str, tuple[float, ...]]:
+        return self.space.key(observation.configuration), tuple(observation.objectives or ())

@@ -43,6 +43,7 @@ METRICS = {
         ),
         Metric("compile_seconds", "minimize", "s", "time of compilation", False),
         Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
+        Metric("validation_seconds", "minimize", "s", "time of judging on the validation images", False),
         Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),
         Metric("trial_seconds", "minimize", "s", "time of everything this trial did", False),
     )

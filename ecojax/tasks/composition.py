@@ -32,7 +32,7 @@ def family_parameters(names: Sequence[str], image_shape: ImageShape) -> list[Par
                 raise InputError(f"families {list(by_family)} mean different things by '{parameter.name}'")
             owners.setdefault(parameter.name, []).append(name)
     return [
-        Choice("family", tuple(by_family)),
+        Choice("family", tuple(by_family), default=next(iter(by_family))),
         *(
             parameter
             if len(owners[parameter.name]) == len(by_family)

@@ -196,8 +196,10 @@ class _Account:
 
     def __init__(self, meter: Meter):
         self._meter, self._began = meter, time.perf_counter()
-        self._start = meter.read()
         self._spans: dict[str, float] = {}
+        self._start = None
+        with suppress(MeterError):  # the trial's own figures say what became of the meter
+            self._start = meter.read()
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:
@@ -213,8 +215,9 @@ class _Account:
 
     def close(self) -> dict[str, float]:
         totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
-        with suppress(MeterError):  # the trial's own figures say what became of the meter
-            totals["trial_energy_j"] = self._meter.read().energy_j - self._start.energy_j
+        with suppress(MeterError):
+            if self._start is not None:
+                totals["trial_energy_j"] = self._meter.read().energy_j - self._start.energy_j
         return totals
 
 
@@ -231,7 +234,9 @@ def _diagnose(failure: Exception) -> tuple[Status, str]:
 
 
 def _ring_of_batches(images: np.ndarray, batch: int) -> jax.Array:
-    """`[ring, batch, height, width, channels]`: real images, different batches, repeated only where too few."""
-    ring = max(2, min(RING, len(images) // batch))
-    index = np.arange(ring * batch) % len(images)
-    return jnp.asarray(images[index].reshape(ring, batch, *images.shape[1:]))
+    """`[ring, batch, height, width, channels]`: real images, no two batches the same, overlapping only where few."""
+    n = len(images)
+    ring = max(2, min(RING, n // batch))
+    stride = batch if n >= ring * batch else max(1, n // ring)
+    index = (stride * np.arange(ring)[:, None] + np.arange(batch)) % n
+    return jnp.asarray(images[index])

@@ -39,10 +39,7 @@ def test_no_evaluations_are_refused(evaluations) -> None:
 WITHOUT_UNIT_OR_NUMBER = ["2", "h", "", "two hours", "1.2.3h", ".h", "1,5 h", "2h30min", "0x10s", "½h"]
 OF_UNKNOWN_UNITS = ["2 weeks", "2H", "2j", "2kwh"]
 NOT_POSITIVE = ["0h", "-2h", "-0.0s", "1e-400s", "nanh", "infh", "inf J"]
-ENDLESS = [
-    pytest.param(text, marks=pytest.mark.xfail(reason="too large for a float, read as infinity"))
-    for text in ("1e999h", "1e400 kWh")
-]
+ENDLESS = ["1e999h", "1e400 kWh"]
 
 
 @pytest.mark.parametrize("text", [*WITHOUT_UNIT_OR_NUMBER, *OF_UNKNOWN_UNITS, *NOT_POSITIVE, *ENDLESS])

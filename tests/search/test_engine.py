@@ -66,7 +66,6 @@ def test_a_proposal_is_a_function_of_its_arguments(archive) -> None:
     assert [proposal.configuration for proposal in first] == [seen.configuration for seen in archive]
 
 
-@pytest.mark.xfail(reason="NSGA-II draws parents by their row, and rows follow the archive's order")
 def test_the_archives_order_does_not_matter(archive) -> None:
     rng = np.random.default_rng(0)
     expected = engine().propose(14, archive)

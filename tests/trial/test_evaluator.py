@@ -208,14 +208,7 @@ class MeterThatFails(ModeledMeter):
 
 
 @pytest.mark.usefixtures("unmetered")
-@pytest.mark.parametrize(
-    "reads",
-    [
-        pytest.param(0, marks=pytest.mark.xfail(reason="the account's first reading is outside the trial")),
-        1,
-        2,
-    ],
-)
+@pytest.mark.parametrize("reads", [0, 1, 2])
 def test_a_meter_that_dies_ends_the_trial_not_the_search(make_evaluator, reads) -> None:
     """At the first reading, at the training's first, and at its last."""
     evaluator = make_evaluator(meter=MeterThatFails(reads), epochs=1)
