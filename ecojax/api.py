@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.frontier import Study
-from ecojax.settings import SearchSettings, resolve, restore
+from ecojax.settings import SearchSettings, option_name, resolve, restore
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from ecojax.trial.evaluator import Evaluator
 
 VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
+# facts without which the figures of two sessions do not compare
+MUST_AGREE = (
+    "dataset_version",
+    "splits",
+    "inputs",
+    "device_kind",
+    "resolved_precision",
+    "energy_provenance",
+)
 RESUMABLE = {"evaluations", "budget", "data_dir"}  # what may change when a study goes on
 
 
@@ -122,13 +131,13 @@ def _resume(
         for name, value in options.items():
             if name not in RESUMABLE and _as_json(name, value) != known.get(name):
                 raise InputError(
-                    f"--{name.replace('_', '-')} {value} differs from the study '{folder}' "
+                    f"{option_name(name)} {value} differs from the study '{folder}' "
                     f"({known.get(name)}); leave it out, or start a new study with another --out"
                 )
         changes = {name: value for name, value in options.items() if name in RESUMABLE}
         settings = restore(stored, changes, source=f"the study '{folder}'")
         with _evaluator(settings, f"the study '{folder}'", meter, on_data) as (evaluator, facts):
-            for name in ("dataset_version", "splits", "device_kind", "resolved_precision", "inputs"):
+            for name in MUST_AGREE:
                 if facts[name] != stored.get(name):
                     raise StudyError(
                         f"the study '{folder}' has {name} = {stored.get(name)}, here it is {facts[name]}: its figures "
@@ -177,7 +186,12 @@ def _run(
         )
         store.set("stopped", reason)
     finally:
-        store.set("search_seconds", store.settings().get("search_seconds", 0.0) + time.perf_counter() - began)
+        spent = {
+            "search_seconds": time.perf_counter() - began,
+            "engine_compile_seconds": engine.compile_seconds,
+        }
+        for name, seconds in spent.items():  # over all sessions of the study
+            store.set(name, store.settings().get(name, 0.0) + seconds)
     _read_test_set(store, evaluator, listener)
 
 
@@ -236,13 +250,13 @@ def _evaluator(
             inference_batch=settings.inference_batch,
             energy_ci=settings.energy_ci,
         )
-        yield evaluator, _facts(task, precision)
+        yield evaluator, _facts(task, precision, opened)
     finally:
         if meter is None:
             opened.close()
 
 
-def _facts(task: Any, precision: str) -> dict[str, Any]:
+def _facts(task: Any, precision: str, meter: "Meter") -> dict[str, Any]:
     import jax
 
     device = jax.devices()[0]
@@ -254,6 +268,7 @@ def _facts(task: Any, precision: str) -> dict[str, Any]:
         "inputs": task.inputs.to_record(),
         "space_records": task.space.to_records(),
         "resolved_precision": precision,
+        "energy_provenance": str(meter.provenance),
         "device_kind": f"{device.platform}: {device.device_kind}",
         "host": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONS},

@@ -4,6 +4,7 @@ Precedence, lowest first: the defaults here, the configuration of that dataset i
 with `--config` (in place of the former), the command line.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecojax.errors import InputError
 from ecojax.search.budget import Budget
 from ecojax.space.tables import explain
-from ecojax.study.metrics import METRICS, objective
+from ecojax.study.metrics import objective, selectable
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -90,10 +91,11 @@ def restore(record: Mapping[str, Any], changes: Mapping[str, Any], *, source: st
 
 
 def find_config(name: str) -> Path | None:
-    """The configuration that ecojax brings for dataset `name`: `configs/<name>.toml`, or None."""
+    """The configuration that ecojax brings for dataset `name[/config][:version]`: `configs/<name>.toml`, or None."""
+    name = re.split("[/:]", name)[0]
     package = Path(__file__).resolve().parent
     for folder in (package / "configs", package.parent / "configs"):  # installed, or in a clone
-        path = folder / f"{name.replace('/', '_')}.toml"
+        path = folder / f"{name}.toml"
         if path.is_file():
             return path
     return None
@@ -108,6 +110,12 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read the configuration '{path}': {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"'{path}' is not valid TOML: {error}") from None
+
+
+def option_name(key: str) -> str:
+    """The option of `ecojax search` that sets `key`: one that repeats is named in the singular."""
+    singular = {"families": "family", "objectives": "objective", "constraints": "constraint"}
+    return f"--{singular.get(key, key).replace('_', '-')}"
 
 
 def parse_constraint(text: str) -> tuple[str, dict[str, float]]:
@@ -128,15 +136,14 @@ def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | No
     except ValidationError as error:
         key = str(error.errors()[0]["loc"][0])
         by_option = options is not None and key in options
-        where = f"--{key.replace('_', '-')}: " if by_option else f"{source}: "
+        where = f"{option_name(key)}: " if by_option else f"{source}: "
         raise InputError(where + explain(error)) from None
     for name in settings.objectives:
         objective(name)
     if len(set(settings.objectives)) < len(settings.objectives):
         raise InputError(f"objectives = {settings.objectives} names one twice")
     for name, bounds in settings.constraints.items():
-        if name not in METRICS:
-            raise InputError(f"{source}: constraints.{name} is no metric; there are {', '.join(METRICS)}")
+        selectable(name, f"{source}: constraints.{name}")
         if bounds.min is None and bounds.max is None:
             raise InputError(f"{source}: constraints.{name} is empty; give it min, max or both")
         if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:

@@ -37,7 +37,9 @@ def search(
     validation_size: Annotated[
         int | None, Option(help="Images to select on, taken from the training split.")
     ] = None,
-    family: Annotated[list[str] | None, Option(help="Model family, convnet or mlp; repeat for both.")] = None,
+    family: Annotated[
+        list[str] | None, Option(help="Model family: convnet, mlp or linear; repeat for several.")
+    ] = None,
     objective: Annotated[
         list[str] | None,
         Option(help="What to optimise; repeat. [default: accuracy, energy_per_sample_j]", show_default=False),

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
-from ecojax.study import METRICS, Trial
+from ecojax.study import METRICS, Trial, selectable
 
 if TYPE_CHECKING:
     from ecojax.frontier.study import Study
@@ -111,8 +111,7 @@ def _condition(part: str, text: str) -> Condition:
             raise ValueError
     except ValueError:
         raise InputError(f"cannot read the pick '{text}'; {GRAMMAR}") from None
-    if metric not in METRICS:
-        raise InputError(f"'{metric}' in the pick '{text}' is no metric; there are {', '.join(METRICS)}")
+    selectable(metric, f"the pick '{text}'")
     return Condition(metric, sign, bound)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.frontier.pick import conditions, pick, satisfying
-from ecojax.study import METRICS, Status, StudyStore, Trial
+from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,19 +131,19 @@ class Study:
         return members[knee(F)]
 
     def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
-        """The feasible trial with the best `metric`, among those that satisfy `where`; the earliest of several.
+        """The feasible trial with the best `metric`, among those that satisfy `where`; of several, one on the frontier.
 
         `where` holds bounds as `pick` takes them: "energy_per_sample_j<=1e-4". Raises `InputError` for an unknown
         metric, malformed bounds, and when no trial satisfies them.
         """
-        if metric not in METRICS:
-            raise InputError(f"'{metric}' is no metric; there are {', '.join(METRICS)}")
+        selectable(metric, "best")
         self.require_frontier()
         trials = satisfying(self.feasible(), conditions(where) if where else [], "trial")
         recorded = [trial for trial in trials if metric in trial.metrics]
         if not recorded:
             raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
-        return min(recorded, key=lambda trial: _minimised(metric, trial.metrics[metric]))
+        members = {trial.id for trial in self.frontier()}
+        return min(recorded, key=lambda t: (_minimised(metric, t.metrics[metric]), t.id not in members, t.id))
 
     def pick(self, text: str) -> Trial:
         """The trial that `text` asks for.

@@ -203,9 +203,12 @@ def _metric_column(name: str, members: Sequence[Trial]) -> Column:
         if not math.isfinite(value):
             return "–"
         decimals = 1 if unit.unit == "%" else digits(value)
+        width = trial.metrics.get(spread, math.nan) * unit.factor
+        if 0 < width < 10.0**-decimals:
+            decimals = -math.floor(math.log10(width))  # an interval never rounds to nothing
         text = f"{value:.{decimals}f}"
         if spread in trial.metrics:
-            text += f" ± {trial.metrics[spread] * unit.factor:.{decimals}f}"
+            text += f" ± {width:.{decimals}f}"
         return f"{text} {unit.unit:{len(common.unit)}}" if wide else text
 
     unit = "" if wide else common.unit
@@ -216,8 +219,8 @@ def _differences(study: Study, members: Sequence[Trial]) -> list[str]:
     """What sets each member apart, in the order of the space: the architecture before the recipe."""
     configurations = [trial.configuration for trial in members]
     space = [parameter["name"] for parameter in study.settings.get("space_records", [])]
-    named = {name for configuration in configurations for name in configuration}
-    names = [*(name for name in space if name in named), *sorted(named - set(space))]
+    named = dict.fromkeys(name for configuration in configurations for name in configuration)
+    names = dict.fromkeys([*(name for name in space if name in named), *named])
     vary = [
         name
         for name in names

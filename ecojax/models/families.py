@@ -87,8 +87,8 @@ def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
 
 def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     return (
-        Int("hidden_layers", 0, 3, default=1),
-        Int("hidden_width", 8, 256, step=8, log=True, default=64, when={"hidden_layers": (1, 2, 3)}),
+        Int("hidden_layers", 1, 3, default=1),
+        Int("hidden_width", 8, 256, step=8, log=True, default=64),
         _NORM,
         _ACTIVATION,
     )
@@ -106,7 +106,14 @@ def _mlp() -> Any:
     return MLP
 
 
+def _linear() -> Any:
+    from ecojax.models.linear import Linear
+
+    return Linear
+
+
 FAMILIES = {
     "convnet": Family("convnet", _convnet_parameters, _convnet),
     "mlp": Family("mlp", _mlp_parameters, _mlp),
+    "linear": Family("linear", lambda image_shape: (), _linear),
 }

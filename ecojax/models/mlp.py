@@ -1,4 +1,4 @@
-"""Multilayer perceptrons on flattened images; with no hidden layer, multinomial logistic regression."""
+"""Multilayer perceptrons on flattened images."""
 
 from math import prod
 from typing import Any

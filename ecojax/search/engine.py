@@ -9,6 +9,7 @@ remembered between calls, so a search that was killed proposes, on the archive i
 proposed.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from ecojax.search.sampling import sobol
 from ecojax.space import Configuration, SearchSpace
 
 OFFSPRING = 16  # children bred at a time; the first that is new is proposed
-ATTEMPTS = 8  # broods before the engine falls back on random configurations
+BROODS = 8  # of them before the engine falls back on random configurations
 RANDOM_DRAWS = 2000
 SMALLEST_ARCHIVE = 32  # archives are padded to powers of two, so that few sizes are ever compiled
 
@@ -53,6 +54,8 @@ class Engine:
         violation: total violation of the constraints that are known before a trial is paid for. A configuration
             that violates them is passed over while feasible ones are found.
 
+    `compile_seconds` adds up what was spent compiling; nothing else outlasts a call.
+
     Raises:
         InputError: the population is too small, or fewer than one objective.
     """
@@ -72,6 +75,8 @@ class Engine:
             raise InputError("a search needs at least one objective")
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed
         self._violation = violation
+        self._breeders: dict[int, Callable[..., Any]] = {}
+        self.compile_seconds = 0.0
 
     def propose(self, step: int, archive: Sequence[Observation]) -> Proposal | None:
         """The configuration to try as number `step`, or None when the space holds no other.
@@ -108,27 +113,46 @@ class Engine:
 
     def _children(self, step: int, archive: Sequence[Observation]) -> Iterator[Proposal]:
         import jax
+
+        key = jax.random.fold_in(jax.random.key(self.seed), step)
+        genomes, fitness, violation = self._padded(step, archive)
+        breed = self._breeder(len(genomes))
+        for brood in range(BROODS):
+            for genome in np.asarray(breed(key, np.int32(brood), genomes, fitness, violation)):
+                yield Proposal(self.space.decode(genome), "variation")
+
+    def _breeder(self, n: int) -> Callable[..., Any]:
+        """The compiled program that chooses parents among `n` rows and breeds `OFFSPRING` children of them."""
+        if n in self._breeders:
+            return self._breeders[n]
+        import jax
         import jax.numpy as jnp
 
         from ecojax.search.genes import Genes
         from ecojax.search.nsga2 import NSGA2
 
+        began = time.perf_counter()
+        genes, objectives = len(self.space), self.objectives
         algorithm = NSGA2(
             population_size=self.population,
-            solution=jnp.zeros(len(self.space)),
+            solution=jnp.zeros(genes),
             offspring_size=OFFSPRING,
-            num_objectives=self.objectives,
+            num_objectives=objectives,
         )
         params = algorithm.default_params.replace(
             genes=Genes.of(self.space.levels, self.space.categorical), always_mutate=jnp.bool_(True)
         )
-        key = jax.random.fold_in(jax.random.key(self.seed), step)
-        genomes, fitness, violation = self._padded(step, archive)
-        state = algorithm.init(key, genomes, fitness, params, violation)
-        for attempt in range(ATTEMPTS):
-            offspring, _ = algorithm.ask(jax.random.fold_in(key, attempt), state, params)
-            for genome in np.asarray(offspring):
-                yield Proposal(self.space.decode(genome), "variation")
+
+        def breed(
+            key: jax.Array, brood: jax.Array, genomes: jax.Array, fitness: jax.Array, violation: jax.Array
+        ) -> jax.Array:
+            state = algorithm.init(key, genomes, fitness, params, violation)
+            return algorithm.ask(jax.random.fold_in(key, brood), state, params)[0]
+
+        shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((n, genes), (n, objectives), (n,))]
+        self._breeders[n] = jax.jit(breed).lower(jax.random.key(0), np.int32(0), *shapes).compile()
+        self.compile_seconds += time.perf_counter() - began
+        return self._breeders[n]
 
     def _random(self, step: int) -> Iterator[Proposal]:
         rng = np.random.default_rng([self.seed, step, 1])

@@ -16,6 +16,8 @@ from ecojax.search.engine import Engine, Observation
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
 
+LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
+
 Evaluate = Callable[[Mapping[str, Any], int], Outcome]
 
 
@@ -123,7 +125,7 @@ def trial_seed(seed: int, step: int) -> int:
 
 
 def _stop_if_hopeless(ended: Sequence[Trial], population: int) -> None:
-    if len(ended) >= population and not any(trial.complete for trial in ended):
+    if len(ended) >= max(population, LEAST_FAILURES) and not any(trial.complete for trial in ended):
         last = ended[-1]
         raise EcojaxError(
             f"all {len(ended)} trials failed, so the search stops; the last one ({last.status}): {last.error}"

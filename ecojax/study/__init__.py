@@ -3,8 +3,8 @@
 This room knows records only: nothing of engines, models or meters.
 """
 
-from ecojax.study.metrics import METRICS, Metric
+from ecojax.study.metrics import METRICS, Metric, selectable
 from ecojax.study.store import StudyStore
 from ecojax.study.trial import Status, Trial
 
-__all__ = ["METRICS", "Metric", "Status", "StudyStore", "Trial"]
+__all__ = ["METRICS", "Metric", "Status", "StudyStore", "Trial", "selectable"]

@@ -50,6 +50,18 @@ METRICS = {
 }
 
 
+def selectable(name: str, what: str) -> Metric:
+    """The metric called `name`, if choosing by it is sound. Raises `InputError` for an unknown one and for the test
+    set's: a model chosen by its test accuracy is no longer tested by it."""
+    if name not in METRICS:
+        raise InputError(f"{what}: '{name}' is no metric; there are {', '.join(METRICS)}")
+    if name == "test_accuracy":
+        raise InputError(
+            f"{what}: choosing by test_accuracy would spend the test set; use accuracy, of the validation"
+        )
+    return METRICS[name]
+
+
 def objective(name: str) -> Metric:
     """The metric called `name`, if a search can optimise it. Raises `InputError` naming those it can."""
     metric = METRICS.get(name)

@@ -11,7 +11,7 @@ from ecojax.errors import InputError
 from ecojax.models import FAMILIES, family
 from ecojax.space import Choice, SearchSpace
 from ecojax.tasks.composition import compose_space, family_parameters
-from ecojax.train.recipe import Recipe, recipe_parameters
+from ecojax.train.recipe import ALWAYS_ACTIVE, Recipe, recipe_parameters
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network
@@ -85,6 +85,11 @@ class ImageClassification:
             for given in (self.tables, self.pins)
         )
         space = compose_space(parameters, tables=tables, pins=pins, source=self.source)
+        for name, parents in ALWAYS_ACTIVE.items():
+            if name in space and set(space[name].when) - parents:
+                raise InputError(
+                    f"{self.source}: space.{name} cannot be conditional, every training needs it; drop its 'when'"
+                )
         batch_size = space["batch_size"]
         sizes = batch_size.choices if isinstance(batch_size, Choice) else (batch_size.low, batch_size.high)
         for size in sizes:

@@ -8,6 +8,24 @@ from ecojax.space import Choice, Float, Int, Parameter
 
 MOMENTUM = 0.9
 
+# What an inactive number of the recipe takes: it does nothing.
+NEUTRAL = {
+    "weight_decay": 0.0,
+    "warmup": 0.0,
+    "label_smoothing": 0.0,
+    "dropout": 0.0,
+    "flip": False,
+    "crop": 0,
+    "cutout": 0,
+}
+# What every training needs, and the parameters on which it may depend.
+ALWAYS_ACTIVE: dict[str, set[str]] = {
+    "optimizer": set(),
+    "batch_size": set(),
+    "sgd_learning_rate": {"optimizer"},
+    "adamw_learning_rate": {"optimizer"},
+}
+
 
 def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
     """The search parameters of training on so many images of `(height, width, channels)`.
@@ -52,10 +70,7 @@ class Recipe:
     @classmethod
     def from_configuration(cls, configuration: Mapping[str, Any]) -> "Recipe":
         optimizer = configuration["optimizer"]
-        numbers = {
-            name: float(configuration[name])
-            for name in ("weight_decay", "warmup", "label_smoothing", "dropout", "flip", "crop", "cutout")
-        }
+        numbers = {name: float(configuration.get(name, nothing)) for name, nothing in NEUTRAL.items()}
         numbers["learning_rate"] = float(configuration[f"{optimizer}_learning_rate"])
-        numbers["linear_decay"] = float(configuration["schedule"] == "linear")
+        numbers["linear_decay"] = float(configuration.get("schedule") == "linear")
         return cls(optimizer, int(configuration["batch_size"]), numbers)

@@ -11,6 +11,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -155,9 +156,14 @@ class Evaluator:
         state = jax.eval_shape(program.init, key)
         scalar = jax.ShapeDtypeStruct((), jnp.float32)
         numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
-        epoch = jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0))
-        evaluate = jitted.evaluate.lower(state.weights, *self._validation)
-        executables = Executables(jitted.init.lower(key).compile(), epoch.compile(), evaluate.compile())
+        lowered = (
+            jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
+            jitted.evaluate.lower(state.weights, *self._validation),
+            jitted.init.lower(key),
+        )
+        with ThreadPoolExecutor(len(lowered)) as pool:  # XLA compiles outside the interpreter's lock
+            epoch, evaluate, init = pool.map(lambda program: program.compile(), lowered)
+        executables = Executables(init, epoch, evaluate)
         self._executables[program] = executables
         while len(self._executables) > PROGRAMS_KEPT:
             self._executables.popitem(last=False)
