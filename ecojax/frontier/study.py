@@ -113,22 +113,17 @@ class Study:
     # Which one
 
     def knee(self) -> Trial:
-        """The frontier's member after which accuracy gets expensive; costs are compared by their logarithm.
+        """The frontier's member after which accuracy gets expensive: the one that gains most on both objectives.
 
         It lies farthest from the line between the frontier's two extremes, towards the ideal, with every objective
-        scaled to [0, 1] and costs taken as log10, for they span decades (see `ecojax.frontier.knee`).
+        scaled to [0, 1] (see `ecojax.frontier.knee`). Costs are taken as they are, not by their logarithm: a joule
+        is a joule, and on a logarithmic axis the cheapest of models that have learnt next to nothing would win.
         Raises `InputError` when there is no frontier.
         """
-        import numpy as np
-
         from ecojax.frontier.knee import knee
 
         members = self.require_frontier()
-        F = self._minimised(members)
-        for column, name in enumerate(self.objectives):
-            if METRICS[name].direction == "minimize" and (F[:, column] > 0).all():
-                F[:, column] = np.log10(F[:, column])
-        return members[knee(F)]
+        return members[knee(self._minimised(members))]
 
     def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
         """The feasible trial with the best `metric`, among those that satisfy `where`; of several, one on the frontier.

@@ -104,11 +104,16 @@ def test_knee_of_a_hyperbola():
     assert x[knee(np.column_stack([x, 1 / x]))] == pytest.approx(1)
 
 
-def test_knee_takes_costs_by_their_logarithm(make_study):
-    # accuracy = 1 - (1 - t)² over log10 energy = 3 t - 6: the chord's slope is reached at t = 1/2.
+def test_knee_takes_joules_as_they_are(make_study):
+    # accuracy = 1 - (1 - t)² over energy t µJ: the chord's slope is reached at t = 1/2.
     t = np.linspace(0, 1, 21)
-    study = make_study(np.column_stack([1 - (1 - t) ** 2, 10 ** (3 * t - 6)]).tolist())
+    study = make_study(np.column_stack([1 - (1 - t) ** 2, 1e-6 * (t + 0.01)]).tolist())
     assert study.knee().id == 10
+
+
+def test_knee_is_no_model_that_has_learnt_nothing(make_study):
+    """Decades of energy below the rest, a model near chance is no bargain."""
+    assert make_study([(0.53, 1.4e-3), (0.41, 8.7e-4), (0.27, 5.2e-4), (0.20, 1e-4)]).knee().id == 1
 
 
 def test_knee_of_three_objectives_is_nearest_to_the_ideal_on_a_symmetric_front():
