@@ -18,7 +18,8 @@ from ecojax.errors import InputError, MeterError
 MIN_WINDOWS = 3
 WARM_UP_RUNS = 3
 RATIO_TOLERANCE = 0.05
-RATIO_ATTEMPTS = 5  # each over runs twice as long
+RATIO_ATTEMPTS = 12  # over runs that double in length, up to the longest
+RATIO_LONGEST = 8  # times the first length
 RATIO_REPEATS = 3
 
 
@@ -132,14 +133,14 @@ def ratio_gate(timed: Callable[[int], float], *, passes: int) -> float:
     The least of interleaved runs, since what disturbs a run only adds to it; tried again over longer ones where
     the host is noisy, or what a run costs beside its passes still shows. Raises MeterError.
     """
-    ratio = math.nan
+    ratio, longest = math.nan, RATIO_LONGEST * passes
     for _ in range(RATIO_ATTEMPTS):
         pairs = [(timed(passes), timed(2 * passes)) for _ in range(RATIO_REPEATS)]
         once, twice = (min(times) for times in zip(*pairs, strict=True))
         ratio = twice / once if once > 0 else math.nan
         if abs(ratio - 2) <= RATIO_TOLERANCE:
             return ratio
-        passes *= 2
+        passes = min(2 * passes, longest)
     raise MeterError(
         f"Twice the inferences took {ratio:.3g} times as long, not 2 ± {RATIO_TOLERANCE:g}: either the compiler "
         "removed work from the loop or the machine is too busy to measure on. Free it and measure again."
