@@ -1,49 +1,42 @@
 """The engine: which configuration to try next, as a pure function of seed, step and archive.
 
     engine = Engine(space, objectives=2, population=12, seed=0)
-    proposal = engine.propose(step, archive)
+    proposal = engine.propose(step, observations)
 
-The default configuration comes first, then a Sobol sequence, then children of the archive's best by NSGA-II. No
-configuration is proposed twice: repeats are judged on the canonical form, against the whole archive. Nothing is
-remembered between calls, so a search that was killed proposes, on the archive it left, what it would have
-proposed.
+First comes what was queued, then the default configuration and a Sobol sequence; then the `proposer`'s turn. No
+configuration is proposed twice, but as a deliberate replicate: repeats are judged on the canonical form, against
+the whole archive. Nothing is remembered between calls but compiled programs, so a search that was killed
+proposes, on the archive it left, what it would have proposed.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ecojax.errors import InputError
+from ecojax.search.archive import Archive, Encoder, Observation
+from ecojax.search.assistant import Assistant, Known
+from ecojax.search.neighbours import neighbours
 from ecojax.search.sampling import sobol
+from ecojax.search.variator import Variator
 from ecojax.space import Configuration, SearchSpace
+from ecojax.space.priors import Prior
 
-OFFSPRING = 16  # children bred at a time; the first that is new is proposed
-BROODS = 8  # of them before the engine falls back on random configurations
+PROPOSERS = ("assisted", "nsga2", "local", "sobol", "random")
 RANDOM_DRAWS = 2000
-SMALLEST_ARCHIVE = 32  # archives are padded to powers of two, so that few sizes are ever compiled
+CHECKS = 64  # candidates whose constraints are computed before an infeasible one is taken
+
+Violation = Callable[[Configuration], float]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration to try, and where it came from: default, sobol, variation or random."""
+    """A configuration to try, and where it came from: queued, default, sobol, model, variation, local, random or
+    replicate (a configuration of the front, to be evaluated once more)."""
 
     configuration: Configuration
     origin: str
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs.
-
-    `violation` is the sum by which constraints were exceeded, each relative to its bound; 0 where feasible.
-    """
-
-    configuration: Mapping[str, Any]
-    objectives: Sequence[float] | None
-    violation: float = 0.0
 
 
 class Engine:
@@ -51,13 +44,19 @@ class Engine:
 
     Args:
         population: parents that NSGA-II keeps, and size of the first population; at least 2.
+        proposer: who proposes after the first population. "assisted": every second proposal is the best of a model
+            of the objectives, the others vary what is good; "nsga2": children of NSGA-II; "local": one-change
+            neighbours of the front (Pareto local search); "sobol", "random".
         violation: total violation of the constraints that are known before a trial is paid for. A configuration
             that violates them is passed over while feasible ones are found.
-
-    `compile_seconds` adds up what was spent compiling; nothing else outlasts a call.
+        known: the objectives that are known before a trial is paid for, as a function of a configuration that gives
+            a value an objective, NaN where it is not known.
+        queue: configurations to try first, in this order.
+        replicate: every so many steps, once there is a front, evaluate one of its members again; 0 never does.
+        prior: a map of genomes that shapes the Sobol sequence and random draws, as `ecojax.space.priors` makes it.
 
     Raises:
-        InputError: the population is too small, or fewer than one objective.
+        InputError: the population is too small, fewer than one objective, an unknown proposer.
     """
 
     def __init__(
@@ -67,114 +66,98 @@ class Engine:
         objectives: int,
         population: int,
         seed: int,
-        violation: Callable[[Configuration], float] | None = None,
+        proposer: str = "assisted",
+        violation: Violation | None = None,
+        known: Known | None = None,
+        queue: Sequence[Configuration] = (),
+        replicate: int = 0,
+        prior: Prior | None = None,
     ):
         if population < 2:
             raise InputError(f"--population {population} is too small: crossing needs at least 2 parents")
         if objectives < 1:
             raise InputError("a search needs at least one objective")
+        if proposer not in PROPOSERS:
+            raise InputError(f"--proposer '{proposer}' is unknown; there are {', '.join(PROPOSERS)}")
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed
+        self.proposer, self.replicate = proposer, replicate
+        self.queue = [space.canonical(configuration) for configuration in queue]
         self._violation = violation
-        self._breeders: dict[int, Callable[..., Any]] = {}
-        self.compile_seconds = 0.0
+        self._prior: Prior = prior or (lambda genome: genome)
+        self._encoder = Encoder(space)
+        self._variator = Variator(space, objectives=objectives, population=population, seed=seed)
+        self._assistant = Assistant(space, self._encoder, objectives=objectives, seed=seed, known=known)
 
-    def propose(self, step: int, archive: Sequence[Observation]) -> Proposal | None:
+    @property
+    def compile_seconds(self) -> float:
+        """What was spent compiling so far."""
+        return self._variator.compile_seconds + self._assistant.compile_seconds
+
+    def propose(self, step: int, observations: Sequence[Observation]) -> Proposal | None:
         """The configuration to try as number `step`, or None when the space holds no other.
 
-        `archive` is every trial so far, failed and running ones included, in any order.
+        `observations` are of every trial so far, failed and running ones included, in any order.
         """
-        seen = {self.space.key(observation.configuration) for observation in archive}
-        if len(seen) >= self.space.size():
+        archive = Archive(self._encoder, observations, self.objectives)
+        if len(archive.keys) >= self.space.size():
             return None
+        if self.replicate and len(archive.front) and step >= self.population and step % self.replicate == 0:
+            return self._replicate(archive)
+        seen, checks = set(archive.keys), 0
         fallback: Proposal | None = None  # new, but beyond a constraint
         for proposal in self._candidates(step, archive):
-            key = self.space.key(proposal.configuration)
+            key = self._encoder(proposal.configuration).key
             if key in seen:
                 continue
             if self._violation is None or self._violation(proposal.configuration) <= 0:
                 return proposal
             fallback = fallback or proposal
             seen.add(key)
+            checks += 1
+            if checks >= CHECKS:
+                break
         return fallback
 
-    def _candidates(self, step: int, archive: Sequence[Observation]) -> Iterator[Proposal]:
-        if step < self.population:
-            yield from self._first_population(step)
-        elif any(observation.objectives is not None for observation in archive):
-            yield from self._children(step, archive)
+    def _candidates(self, step: int, archive: Archive) -> Iterator[Proposal]:
+        for configuration in self.queue:
+            yield Proposal(configuration, "queued")
+        if step < self.population + len(self.queue) or not len(archive):
+            yield from self._first_population(max(0, step - len(self.queue)))
+        else:
+            yield from self._of_proposer(step, archive)
         yield from self._random(step)
+
+    def _of_proposer(self, step: int, archive: Archive) -> Iterator[Proposal]:
+        turn = step % 4
+        if self.proposer == "sobol":
+            yield from self._first_population(step)
+        elif self.proposer == "assisted" and turn % 2 == 0 and self._assistant.ready(archive):
+            for configuration in self._assistant.propose(step, archive):
+                yield Proposal(configuration, "model")
+        if self.proposer == "local" or (self.proposer == "assisted" and turn == 3):
+            for configuration in neighbours(self.space, archive, np.random.default_rng([self.seed, step, 2])):
+                yield Proposal(configuration, "local")
+        if self.proposer in ("nsga2", "assisted"):
+            for configuration in self._variator.children(step, archive):
+                yield Proposal(configuration, "variation")
 
     def _first_population(self, step: int) -> Iterator[Proposal]:
         if step == 0:
             yield Proposal(self.space.default(), "default")
         # past the step's own point come the spare ones, for those whose configuration was tried already
-        for genome in sobol(4 * self.population, len(self.space), self.seed)[step:]:
-            yield Proposal(self.space.decode(genome), "sobol")
-
-    def _children(self, step: int, archive: Sequence[Observation]) -> Iterator[Proposal]:
-        import jax
-
-        key = jax.random.fold_in(jax.random.key(self.seed), step)
-        genomes, fitness, violation = self._padded(step, archive)
-        breed = self._breeder(len(genomes))
-        for brood in range(BROODS):
-            for genome in np.asarray(breed(key, np.int32(brood), genomes, fitness, violation)):
-                yield Proposal(self.space.decode(genome), "variation")
-
-    def _breeder(self, n: int) -> Callable[..., Any]:
-        """The compiled program that chooses parents among `n` rows and breeds `OFFSPRING` children of them."""
-        if n in self._breeders:
-            return self._breeders[n]
-        import jax
-        import jax.numpy as jnp
-
-        from ecojax.search.genes import Genes
-        from ecojax.search.nsga2 import NSGA2
-
-        began = time.perf_counter()
-        genes, objectives = len(self.space), self.objectives
-        algorithm = NSGA2(
-            population_size=self.population,
-            solution=jnp.zeros(genes),
-            offspring_size=OFFSPRING,
-            num_objectives=objectives,
-        )
-        params = algorithm.default_params.replace(
-            genes=Genes.of(self.space.levels, self.space.categorical), always_mutate=jnp.bool_(True)
-        )
-
-        def breed(
-            key: jax.Array, brood: jax.Array, genomes: jax.Array, fitness: jax.Array, violation: jax.Array
-        ) -> jax.Array:
-            state = algorithm.init(key, genomes, fitness, params, violation)
-            return algorithm.ask(jax.random.fold_in(key, brood), state, params)[0]
-
-        shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((n, genes), (n, objectives), (n,))]
-        self._breeders[n] = jax.jit(breed).lower(jax.random.key(0), np.int32(0), *shapes).compile()
-        self.compile_seconds += time.perf_counter() - began
-        return self._breeders[n]
+        points = max(4 * self.population, 2 * (step + 1))
+        for genome in sobol(1 << (points - 1).bit_length(), len(self.space), self.seed)[step:]:
+            yield Proposal(self.space.decode(self._prior(genome)), "sobol")
 
     def _random(self, step: int) -> Iterator[Proposal]:
         rng = np.random.default_rng([self.seed, step, 1])
-        for _ in range(RANDOM_DRAWS):
-            yield Proposal(self.space.decode(rng.random(len(self.space))), "random")
+        for draw in range(RANDOM_DRAWS):
+            genome = rng.random(len(self.space))
+            # in the end without the prior, which may all but exclude what is left
+            prior_holds = draw < RANDOM_DRAWS // 2
+            yield Proposal(self.space.decode(self._prior(genome) if prior_holds else genome), "random")
 
-    def _padded(self, step: int, archive: Sequence[Observation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Genomes `[n, genes]`, objectives `[n, objectives]`, violations `[n]`, whatever the archive's order.
-
-        Rows without objectives, those of failed trials and the filling, hold random genomes: while there are fewer
-        successes than places for parents, strangers take the rest, rather than what has failed.
-        """
-        n = max(SMALLEST_ARCHIVE, 1 << (len(archive) - 1).bit_length())
-        genomes = np.random.default_rng([self.seed, step]).random((n, len(self.space)), np.float32)
-        fitness = np.full((n, self.objectives), np.nan, np.float32)
-        violation = np.full(n, np.inf, np.float32)
-        succeeded = [observation for observation in archive if observation.objectives is not None]
-        for row, observation in enumerate(sorted(succeeded, key=self._identity)):
-            genomes[row] = self.space.encode(observation.configuration)
-            fitness[row] = observation.objectives
-            violation[row] = observation.violation
-        return genomes, fitness, violation
-
-    def _identity(self, observation: Observation) -> tuple[str, tuple[float, ...]]:
-        return self.space.key(observation.configuration), tuple(observation.objectives or ())
+    def _replicate(self, archive: Archive) -> Proposal:
+        """The front's least replicated member; of several the first by configuration."""
+        row = archive.front[np.argmin(archive.replicates[archive.front])]
+        return Proposal(archive.configuration(int(row)), "replicate")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ecojax.errors import EcojaxError
+from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
-from ecojax.search.engine import Engine, Observation
+from ecojax.search.engine import Engine
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
 

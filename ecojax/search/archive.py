@@ -1,0 +1,135 @@
+"""What a search has seen so far, as arrays: repeats merged, failures and running trials kept apart.
+
+Everything here is sorted by configuration, so that nothing depends on the order in which trials ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ecojax.search.dominance import is_non_dominated
+from ecojax.space import Configuration, SearchSpace
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs.
+
+    `violation` is the sum by which constraints were exceeded, each relative to its bound; 0 where feasible.
+    `pending` marks a trial that was proposed and has not ended. Several observations of one configuration are
+    replicates: their objectives count by their mean.
+    """
+
+    configuration: Mapping[str, Any]
+    objectives: Sequence[float] | None
+    violation: float = 0.0
+    pending: bool = False
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A configuration as the engine computes with it: its identity, genome `[genes]` and active genes `[genes]`."""
+
+    key: str
+    genome: np.ndarray
+    active: np.ndarray
+
+
+class Encoder:
+    """Encodes configurations of `space`, each once."""
+
+    def __init__(self, space: SearchSpace):
+        self.space = space
+        self._known: dict[tuple[tuple[str, str, Any], ...], Encoded] = {}
+
+    def __call__(self, configuration: Mapping[str, Any]) -> Encoded:
+        # type names part True from 1
+        identity = tuple((name, type(value).__name__, value) for name, value in sorted(configuration.items()))
+        if identity not in self._known:
+            canonical = self.space.canonical(configuration)
+            self._known[identity] = Encoded(
+                self.space.key(canonical),
+                self.space.encode(canonical),
+                np.array([parameter.name in canonical for parameter in self.space]),
+            )
+        return self._known[identity]
+
+
+class Archive:
+    """The observations of a search in `space`, of `objectives` objectives.
+
+    `keys` are the identities of all that was proposed, whatever came of it. The arrays are of the configurations
+    that succeeded, one row each.
+
+    Attributes:
+        genomes: float32 [n, genes]. active: bool [n, genes].
+        objectives: [n, objectives], means over replicates. standard_errors: likewise, NaN for a single one.
+        replicates: int [n]. violation: [n], the mean.
+    """
+
+    def __init__(self, encoder: Encoder, observations: Sequence[Observation], objectives: int):
+        succeeded: dict[str, tuple[Encoded, list[Observation]]] = {}
+        self.keys: set[str] = set()
+        self._failed: dict[str, Encoded] = {}
+        self._pending: dict[str, Encoded] = {}
+        self._configurations: dict[str, Configuration] = {}
+        for observation in observations:
+            encoded = encoder(observation.configuration)
+            self.keys.add(encoded.key)
+            self._configurations[encoded.key] = dict(observation.configuration)
+            if observation.objectives is not None:
+                succeeded.setdefault(encoded.key, (encoded, []))[1].append(observation)
+            elif observation.pending:
+                self._pending[encoded.key] = encoded
+            else:
+                self._failed[encoded.key] = encoded
+        rows = [succeeded[key] for key in sorted(succeeded)]
+        genes = len(encoder.space)
+        self.row_keys = sorted(succeeded)
+        self.genomes = np.array([encoded.genome for encoded, _ in rows], np.float32).reshape(-1, genes)
+        self.active = np.array([encoded.active for encoded, _ in rows], bool).reshape(-1, genes)
+        values = [np.array(sorted(map(_floats, group)), float) for _, group in rows]
+        self.objectives = np.array([value.mean(0) for value in values]).reshape(-1, objectives)
+        self.standard_errors = np.array(
+            [
+                value.std(0, ddof=1) / np.sqrt(len(value)) if len(value) > 1 else np.full(objectives, np.nan)
+                for value in values
+            ]
+        ).reshape(-1, objectives)
+        self.replicates = np.array([len(value) for value in values], int)
+        self.violation = np.array([np.mean([o.violation for o in group]) for _, group in rows], float)
+
+    def __len__(self) -> int:
+        """The number of different configurations that succeeded."""
+        return len(self.row_keys)
+
+    def configuration(self, row: int) -> Configuration:
+        return self._configurations[self.row_keys[row]]
+
+    @cached_property
+    def failed(self) -> list[Encoded]:
+        """Failed configurations that never succeeded, by key."""
+        return [self._failed[key] for key in sorted(set(self._failed) - set(self.row_keys))]
+
+    @cached_property
+    def pending(self) -> list[Encoded]:
+        """Running configurations that have not succeeded before, by key."""
+        return [self._pending[key] for key in sorted(set(self._pending) - set(self.row_keys))]
+
+    @cached_property
+    def front(self) -> np.ndarray:
+        """int [k]: the rows that are feasible and non-dominated."""
+        if not len(self):
+            return np.zeros(0, int)
+        feasible = np.flatnonzero((self.violation <= 0) & np.isfinite(self.objectives).all(1))
+        if not len(feasible):
+            return feasible
+        return feasible[np.asarray(is_non_dominated(self.objectives[feasible]))]
+
+
+def _floats(observation: Observation) -> tuple[float, ...]:
+    assert observation.objectives is not None
+    return tuple(map(float, observation.objectives))

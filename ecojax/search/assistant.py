@@ -1,0 +1,224 @@
+"""Model-assisted proposals: Gaussian processes of the objectives, searched by an inner NSGA-II.
+
+    fit the processes  →  evolve a population on their lower confidence bounds  →  decode what is new  →
+    put in exactly what is known beforehand  →  the one that adds most hypervolume
+
+Failed and infeasible trials are modelled too, as the share of feasible ones; running trials count as if they had
+ended as predicted (kriging believer, Ginsbourger et al. 2010), so that batches spread.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ecojax.search.archive import Archive, Encoded, Encoder
+from ecojax.search.improvement import hypervolume_improvement
+from ecojax.search.neighbours import neighbours
+from ecojax.search.variator import padded_size
+from ecojax.space import Configuration, SearchSpace
+
+Known = Callable[[Configuration], Sequence[float] | np.ndarray]
+
+LEAST_ROWS = 8  # successes before there is anything to model
+MODEL_ROWS = 512  # the processes see the front and a sample of the rest beyond that
+FIT_ROWS = 128  # hyperparameters are fitted on as many
+POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
+POOL = 160  # further candidates: neighbours of the front, and strangers
+SMALLEST = 64
+LOG_RATIO = 30.0  # positive objectives that span more are modelled by their logarithm
+LEAST_OPTIMISM, MOST_OPTIMISM = 0.2, 2.0
+
+
+class Scale(NamedTuple):
+    """How one objective is turned into a target of mean zero and variance one."""
+
+    log: bool
+    cap: float
+    mean: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Scale":
+        log = bool((values > 0).all() and values.max() > LOG_RATIO * values.min())
+        values = np.log(values) if log else values
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        # what is hopeless need not be told from what is worse
+        cap = float(middle + 3.0 * max(high - low, 1e-12 + abs(middle) * 1e-6))
+        values = np.minimum(values, cap)
+        return cls(log, cap, float(values.mean()), float(values.std()) or 1.0)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        if self.log:
+            values = np.log(np.maximum(values, np.finfo(float).tiny))
+        return (np.minimum(values, self.cap) - self.mean) / self.spread
+
+
+class Rows(NamedTuple):
+    """What the processes are conditioned on, padded: genomes and active `[n, genes]`, targets and mask
+    `[outputs, n]`, pending `[n]`."""
+
+    genomes: np.ndarray
+    active: np.ndarray
+    targets: np.ndarray
+    mask: np.ndarray
+    pending: np.ndarray
+
+
+class Assistant:
+    """Proposes by model. Keeps nothing between calls but compiled programs."""
+
+    def __init__(
+        self, space: SearchSpace, encoder: Encoder, *, objectives: int, seed: int, known: Known | None = None
+    ):
+        self.space, self.objectives, self.seed = space, objectives, seed
+        self._encoder, self._known = encoder, known
+        self._shape: tuple[Any, Any, int] | None = (
+            None  # gene kinds and conditions, as the compiled half takes them
+        )
+        self.compile_seconds = 0.0
+
+    def ready(self, archive: Archive) -> bool:
+        return len(archive) >= LEAST_ROWS
+
+    def propose(self, step: int, archive: Archive) -> Iterator[Configuration]:
+        """New configurations, the best first."""
+        rng = np.random.default_rng([self.seed, step, 3])
+        scales = [Scale.of(column) for column in archive.objectives.T]
+        front = np.stack([scale(archive.objectives[:, i]) for i, scale in enumerate(scales)], 1)
+        rows = self._rows(archive, front, rng)
+        starts, pool = self._starts(archive, rng), self._pool(archive, rng)
+        optimism = np.float32(np.exp(rng.uniform(np.log(LEAST_OPTIMISM), np.log(MOST_OPTIMISM))))
+        genomes, mean, spread = self._run(rng, rows, self._fit_rows(rows, rng), starts, pool, optimism)
+        yield from self._chosen(archive, scales, front, genomes, mean, optimism * spread)
+
+    # What the model is told
+
+    def _rows(self, archive: Archive, targets: np.ndarray, rng: np.random.Generator) -> Rows:
+        chosen = np.arange(len(archive))
+        if len(archive) > MODEL_ROWS:
+            rest = np.setdiff1d(chosen, archive.front)
+            sample = rng.choice(rest, MODEL_ROWS - min(MODEL_ROWS, len(archive.front)), replace=False)
+            chosen = np.sort(np.concatenate([archive.front, sample]))[:MODEL_ROWS]
+        failed = archive.failed[:MODEL_ROWS]
+        infeasible = bool(failed) or bool((archive.violation > 0).any())
+        others: list[Encoded] = [*failed, *archive.pending]
+        rows, outputs = len(chosen) + len(others), self.objectives + infeasible
+        n = padded_size(rows, SMALLEST)
+        genomes, active = np.full((n, len(self.space)), 0.5, np.float32), np.zeros((n, len(self.space)), bool)
+        genomes[: len(chosen)], active[: len(chosen)] = archive.genomes[chosen], archive.active[chosen]
+        for row, encoded in enumerate(others, len(chosen)):
+            genomes[row], active[row] = encoded.genome, encoded.active
+        mask, values = np.zeros((outputs, n), bool), np.zeros((outputs, n), np.float32)
+        mask[: self.objectives, : len(chosen)] = True
+        values[: self.objectives, : len(chosen)] = targets[chosen].T
+        if (
+            infeasible
+        ):  # the last output: 1 where a trial failed or broke a constraint, 0 elsewhere, centred below
+            mask[-1, : len(chosen) + len(failed)] = True
+            values[-1, : len(chosen)] = archive.violation[chosen] > 0
+            values[-1, len(chosen) : len(chosen) + len(failed)] = 1.0
+            values[-1, mask[-1]] -= 0.5
+        pending = np.zeros(n, bool)
+        pending[len(chosen) + len(failed) : rows] = True
+        return Rows(genomes, active, values, mask, pending)
+
+    def _fit_rows(self, rows: Rows, rng: np.random.Generator) -> np.ndarray:
+        """Indices `[FIT_ROWS or n]` of the rows that hyperparameters are fitted on; those not seen do no harm."""
+        n = len(rows.pending)
+        seen = np.flatnonzero(rows.mask.any(0))
+        order = np.concatenate([rng.permutation(seen), np.setdiff1d(np.arange(n), seen)])
+        return order[: min(n, FIT_ROWS)].astype(np.int32)
+
+    def _starts(self, archive: Archive, rng: np.random.Generator) -> np.ndarray:
+        """The inner population's first genomes `[POPULATION, genes]`: half the front's, half strangers."""
+        starts = rng.random((POPULATION, len(self.space)), np.float32)
+        best = archive.front if len(archive.front) else np.arange(len(archive))
+        members = rng.permutation(best)[: POPULATION // 2]
+        starts[: len(members)] = archive.genomes[members]
+        return starts
+
+    def _pool(self, archive: Archive, rng: np.random.Generator) -> np.ndarray:
+        """Candidates beside those that the inner search finds `[POOL, genes]`: new neighbours of the front, and
+        strangers."""
+        found: dict[str, Encoded] = {}
+        for configuration in neighbours(self.space, archive, rng):
+            encoded = self._encoder(configuration)
+            if encoded.key not in archive.keys:
+                found.setdefault(encoded.key, encoded)
+            if len(found) >= POOL * 3 // 4:
+                break
+        pool = rng.random((POOL, len(self.space)), np.float32)
+        for row, encoded in enumerate(found.values()):
+            pool[row] = encoded.genome
+        return pool
+
+    # What the model answers
+
+    def _chosen(
+        self,
+        archive: Archive,
+        scales: Sequence[Scale],
+        observed: np.ndarray,
+        genomes: np.ndarray,
+        mean: np.ndarray,
+        margin: np.ndarray,
+    ) -> Iterator[Configuration]:
+        """The candidates that are new, by the hypervolume they would add. Mean and margin are `[outputs, n]`."""
+        candidates: dict[str, tuple[Configuration, int]] = {}
+        for row, genome in enumerate(genomes):
+            configuration = self.space.decode(genome)
+            key = self._encoder(configuration).key
+            if key not in archive.keys:
+                candidates.setdefault(key, (configuration, row))
+        if not candidates:
+            return
+        configurations = [configuration for configuration, _ in candidates.values()]
+        index = np.array([row for _, row in candidates.values()])
+        hopes = (mean - margin)[: self.objectives, index].T
+        if self._known is not None:
+            exact = np.array([self._known(configuration) for configuration in configurations], float)
+            for column, scale in enumerate(scales):
+                told = np.isfinite(exact[:, column])
+                hopes[told, column] = scale(exact[told, column])
+        front = observed[archive.front] if len(archive.front) else observed
+        reference = np.maximum(np.quantile(observed, 0.9, axis=0), front.max(0) + 0.1)
+        gain = hypervolume_improvement(front, hopes, reference)
+        if len(mean) > self.objectives:
+            gain *= np.clip(0.5 - mean[-1, index], 0.02, 1.0)
+        # where nothing promises to improve, the least known goes first
+        order = np.lexsort((-margin[: self.objectives, index].sum(0), -gain))
+        for position in order:
+            yield configurations[position]
+
+    def _run(self, rng: np.random.Generator, rows: Rows, *arguments: Any) -> tuple[np.ndarray, ...]:
+        """The compiled half, on arrays of sizes that few archives differ in."""
+        began = time.perf_counter()
+        from ecojax.search.activity import conditions_of
+        from ecojax.search.genes import Genes
+        from ecojax.search.inner import Sizes, compile_inner_search
+
+        if self._shape is None:
+            kinds = Genes.of(self.space.levels, self.space.categorical)
+            self._shape = kinds, *conditions_of(self.space)
+        kinds, conditions, chain = self._shape
+        outputs, n = rows.mask.shape
+        program = compile_inner_search(
+            Sizes(
+                genes=len(self.space),
+                levels=conditions.allowed.shape[-1],
+                chain=chain,
+                objectives=self.objectives,
+                outputs=outputs,
+                rows=n,
+                fit_rows=min(n, FIT_ROWS),
+                population=POPULATION,
+                generations=GENERATIONS,
+                kept_every=KEPT_EVERY,
+                pool=POOL,
+            )
+        )
+        self.compile_seconds += time.perf_counter() - began
+        seed = np.int32(rng.integers(2**31))
+        return tuple(np.asarray(array) for array in program(seed, *rows, *arguments, kinds, conditions))
