@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from ecojax.api import export_model, load
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
+    from ecojax.search.ask_tell import ask_tell
 
 _HOMES = {
     "EcojaxError": "ecojax.errors",
     "Study": "ecojax.frontier",
+    "ask_tell": "ecojax.search.ask_tell",
     "export_model": "ecojax.api",
     "load": "ecojax.api",
 }
 
-__all__ = ["EcojaxError", "Study", "__version__", "export_model", "load", "search"]
+__all__ = ["EcojaxError", "Study", "__version__", "ask_tell", "export_model", "load", "search"]
 
 # The room of the same name would take the function's place whenever it is first imported; so it is now, empty as it is.
 import_module("ecojax.search")

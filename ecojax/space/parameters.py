@@ -22,7 +22,8 @@ SIGNIFICANT_DIGITS = 6
 class Float:
     """A real number in [low, high], uniform, or log-uniform with `log=True`.
 
-    `when` maps the name of another parameter to the values for which this one is active.
+    `when` maps the name of another parameter to the values for which this one is active; `prior` is what is
+    believed of its good values (`ecojax.space.priors`).
     Raises `InputError` for an empty or non-finite range, a log scale that touches zero, or a default outside.
     """
 
@@ -32,6 +33,7 @@ class Float:
     log: bool = False
     default: float | None = None
     when: Condition = field(default_factory=dict)
+    prior: Mapping[str, float] = field(default_factory=dict)
 
     levels = 0  # continuous
     categorical = False
@@ -76,6 +78,7 @@ class Int:
     log: bool = False
     default: int | None = None
     when: Condition = field(default_factory=dict)
+    prior: Mapping[str, float] = field(default_factory=dict)
 
     categorical = False
 
@@ -135,6 +138,7 @@ class Choice:
     ordered: bool = False
     default: Value | None = None
     when: Condition = field(default_factory=dict)
+    prior: Mapping[str, float] = field(default_factory=dict)
 
     log = False
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ecojax.errors import InputError
 from ecojax.space.parameters import Choice, Float, Int, Parameter, Value, describe_domain
+from ecojax.space.priors import check_prior
 
 Configuration = dict[str, Value]
 
@@ -24,7 +25,8 @@ class SearchSpace:
     """Parameters in order; genome dimension = number of parameters.
 
     Raises `InputError` when a name occurs twice, a condition names an unknown parameter or a value it never
-    takes, when conditions form a circle, or when no value of its parents can ever make a parameter active.
+    takes, when conditions form a circle, when no value of its parents can ever make a parameter active, or when a
+    prior does not fit its parameter.
     """
 
     def __init__(self, parameters: Iterable[Parameter]):
@@ -38,6 +40,8 @@ class SearchSpace:
             raise InputError(f"the search space names {', '.join(map(repr, twice))} twice; rename one")
         self._evaluation_order = self._order_parents_first()
         self._check_conditions()
+        for parameter in self.parameters:
+            check_prior(parameter)
 
     # The space as a collection
 
@@ -75,11 +79,15 @@ class SearchSpace:
 
     def default(self) -> Configuration:
         """The configuration of the parameters' defaults; a parameter without one takes its middle value."""
-        values = {
+        return self.completed({})
+
+    def completed(self, partial: Mapping[str, Value]) -> Configuration:
+        """`partial` with the defaults of what it does not name, canonical. Raises `InputError` as `canonical` does."""
+        defaults = {
             parameter.name: parameter.decode(0.5) if parameter.default is None else parameter.default
             for parameter in self.parameters
         }
-        return self.canonical(values)
+        return self.canonical({**defaults, **partial})
 
     def active(self, configuration: Mapping[str, Value]) -> set[str]:
         """The names of the parameters that matter, given the values of the others."""
@@ -191,6 +199,8 @@ class SearchSpace:
                 record["default"] = parameter.default
             if parameter.when:
                 record["when"] = {name: list(values) for name, values in parameter.when.items()}
+            if parameter.prior:
+                record["prior"] = dict(parameter.prior)
             records.append(record)
         return records
 

@@ -7,6 +7,7 @@ high = 64
 step = 8
 log = true
 when = { block = ["plain", "residual"] }
+prior = { mean = 16, factor = 2 }
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     when: dict[str, Scalar | list[Scalar]] = {}
+    prior: dict[str, float] = {}
 
     def _condition(self) -> dict[str, tuple[Any, ...]]:
         return {k: tuple(v) if isinstance(v, list) else (v,) for k, v in self.when.items()}
@@ -48,7 +50,7 @@ class _FloatTable(_Table):
     default: float | None = None
 
     def parameter(self, name: str) -> Parameter:
-        return Float(name, self.low, self.high, self.log, self.default, self._condition())
+        return Float(name, self.low, self.high, self.log, self.default, self._condition(), self.prior)
 
 
 class _IntTable(_Table):
@@ -60,7 +62,9 @@ class _IntTable(_Table):
     default: int | None = None
 
     def parameter(self, name: str) -> Parameter:
-        return Int(name, self.low, self.high, self.step, self.log, self.default, self._condition())
+        return Int(
+            name, self.low, self.high, self.step, self.log, self.default, self._condition(), self.prior
+        )
 
 
 class _ChoiceTable(_Table):
@@ -70,7 +74,7 @@ class _ChoiceTable(_Table):
     default: Scalar | None = None
 
     def parameter(self, name: str) -> Parameter:
-        return Choice(name, tuple(self.choices), self.ordered, self.default, self._condition())
+        return Choice(name, tuple(self.choices), self.ordered, self.default, self._condition(), self.prior)
 
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(
