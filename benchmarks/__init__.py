@@ -1,0 +1,1 @@
+"""What the scripts measure with; no part of the installed package."""
