@@ -6,6 +6,7 @@ ecojax.export_model("runs/digits", pick="knee", to="model")
 model = ecojax.load("model")
 """
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -16,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.frontier import Study
-from ecojax.settings import SearchSettings, option_name, resolve, restore
+from ecojax.settings import SearchSettings, option_name, read_configurations, resolve, restore
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ecojax.data import ImageDataset, Progress
     from ecojax.energy import Meter
     from ecojax.export import Model
     from ecojax.search.loop import Listener
+    from ecojax.space import Configuration, SearchSpace
     from ecojax.trial.evaluator import Evaluator
 
 VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
@@ -39,7 +41,7 @@ MUST_AGREE = (
     "resolved_precision",
     "energy_provenance",
 )
-RESUMABLE = {"evaluations", "budget", "data_dir"}  # what may change when a study goes on
+RESUMABLE = {"evaluations", "budget", "patience", "data_dir"}  # what may change when a study goes on
 
 
 def search(
@@ -59,10 +61,12 @@ def search(
         dataset: `digits`, or a TFDS image-classification dataset.
         config: a TOML file of settings; by default the one that ecojax brings for the dataset.
         out: the study's folder, new or empty; by default `runs/<dataset>-<number>`.
-        resume: go on with the study in `out`; of the options, only evaluations, budget and data_dir may change.
+        resume: go on with the study in `out`; of the options, only evaluations, budget, patience and data_dir may
+            change.
         listener: hears of trials as they start and end. on_data: hears of downloads and decoding.
         meter: `auto`, `nvml`, `modeled`, or a `Meter` of your own, which stays open.
-        options: any field of `SearchSettings`, such as evaluations, population, epochs, seed.
+        options: any field of `SearchSettings`, such as evaluations, population, epochs, seed. `enqueue` is a list of
+            configurations or a file of them.
 
     Raises:
         InputError, StudyError, DataError, MeterError: what was asked cannot be done, for the reason stated;
@@ -76,10 +80,18 @@ def search(
         own_meter = meter
     if resume:
         return _resume(out, config, options, own_meter, listener, on_data)
+    enqueue_source = None
+    if "enqueue" in options:
+        enqueue_source = "the option enqueue"
+        if isinstance(options["enqueue"], str | Path):
+            enqueue_source = str(options["enqueue"])
+            options["enqueue"] = read_configurations(Path(enqueue_source))
     settings, source = resolve(config, options)
     folder = Path(out) if out is not None else _free_folder(settings.dataset)
     check_vacant(folder)
     with _evaluator(settings, source, own_meter, on_data) as (evaluator, facts):
+        queue = _queue(settings, evaluator.task.space, enqueue_source or source, listener)
+        settings = settings.model_copy(update={"enqueue": queue})  # a resumed search needs no other study
         record = settings.model_dump(mode="json", exclude_none=True) | facts
         with StudyStore.create(folder, record) as store:
             _run(store, settings, evaluator, listener)
@@ -124,6 +136,9 @@ def _resume(
         raise InputError("--resume needs the study's folder; add --out FOLDER")
     if config is not None:
         raise InputError("--resume goes on with the study's own settings; leave --config out")
+    for name in ("enqueue", "start_from"):
+        if name in options:
+            raise InputError(f"--resume goes on with the study's own queue; leave {option_name(name)} out")
     folder = Path(out)
     with StudyStore.open(folder, write=True) as store:
         stored = store.settings()
@@ -155,23 +170,74 @@ def _as_json(name: str, value: Any) -> Any:
     return SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)
 
 
+def _queue(
+    settings: SearchSettings, space: "SearchSpace", source: str, listener: "Listener | None"
+) -> "list[Configuration]":
+    """What is tried first: the enqueued configurations, then the frontiers of the studies to start from."""
+    from ecojax.search.loop import Listener
+    from ecojax.search.warm_start import completed, distinct, mapped
+
+    note = (listener or Listener()).noted
+    queue = completed(space, settings.enqueue, source=source)
+    for folder in settings.start_from:
+        members = Study.open(folder).frontier()
+        if not members:
+            note(f"--from {folder}: the study has no frontier; nothing of it is tried")
+        for trial in members:
+            try:
+                queue.append(mapped(space, trial.configuration))
+            except InputError as error:
+                note(f"--from {folder}: trial {trial.id} is skipped: {error}")
+    return distinct(space, queue)
+
+
+def _known_beforehand(
+    evaluator: "Evaluator", names: "Collection[str]"
+) -> "Callable[[Configuration], dict[str, float]]":
+    """`Evaluator.known_beforehand`, paid for once a network; nothing for a network that cannot be built."""
+    found: dict[Any, dict[str, float]] = {}
+
+    def known(configuration: "Configuration") -> dict[str, float]:
+        try:
+            network = evaluator.task.network(configuration)
+            if network not in found:
+                found[network] = evaluator.known_beforehand(configuration, names)
+            return found[network]
+        except Exception:  # its trial will tell why
+            return {}
+
+    return known
+
+
 def _run(
     store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
 ) -> None:
     from ecojax.search.budget import Budget
     from ecojax.search.engine import Engine
-    from ecojax.search.loop import run, violation
+    from ecojax.search.loop import minimised, run, violation
+    from ecojax.search.stagnation import Stagnation
+    from ecojax.space.priors import prior_map
+    from ecojax.trial.evaluator import KNOWN_BEFOREHAND
 
     bounds = settings.bounds()
-    before_training = {name: bound for name, bound in bounds.items() if name in ("parameters", "flops")}
+    names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
+    before_training = {name: bound for name, bound in bounds.items() if name in names}
+    known = _known_beforehand(evaluator, names)
+
+    def known_objectives(configuration: "Configuration") -> list[float]:
+        metrics = known(configuration)
+        return [minimised(name, metrics.get(name, math.nan)) for name in settings.objectives]
+
     engine = Engine(
         evaluator.task.space,
         objectives=len(settings.objectives),
         population=settings.population,
         seed=settings.seed,
-        violation=(lambda c: violation(evaluator.known_beforehand(c), before_training))
-        if before_training
-        else None,
+        proposer=settings.proposer,
+        violation=(lambda c: violation(known(c), before_training)) if before_training else None,
+        known=known_objectives if set(names) & set(settings.objectives) else None,
+        queue=settings.enqueue,
+        prior=prior_map(evaluator.task.space),
     )
     began = time.perf_counter()
     try:
@@ -182,6 +248,9 @@ def _run(
             objectives=settings.objectives,
             constraints=bounds,
             budget=Budget.of(settings.evaluations, settings.budget),
+            stagnation=None
+            if settings.patience is None
+            else Stagnation(settings.patience, settings.population),
             listener=listener,
         )
         store.set("stopped", reason)

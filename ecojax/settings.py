@@ -4,6 +4,7 @@ Precedence, lowest first: the defaults here, the configuration of that dataset i
 with `--config` (in place of the former), the command line.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -48,7 +49,11 @@ class SearchSettings(BaseModel):
 
     evaluations: Positive = 36
     budget: str | None = None
+    patience: Positive | None = None
+    proposer: Literal["assisted", "nsga2", "local", "sobol", "random"] = "assisted"  # engine.PROPOSERS
     population: Annotated[int, Field(ge=2)] = 12
+    enqueue: list[dict[str, Any]] = []
+    start_from: list[str] = []
     epochs: Positive = 10
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -112,10 +117,49 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"'{path}' is not valid TOML: {error}") from None
 
 
+def read_configurations(path: Path) -> list[dict[str, Any]]:
+    """The configurations that `--enqueue` names.
+
+    A TOML file holds `[[enqueue]]` tables, or the parameters of one configuration; a JSON file an object or a list
+    of them. Raises `InputError` naming the file when it is neither.
+    """
+    if path.suffix.lower() == ".json":
+        try:
+            content: Any = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read the configurations '{path}': {error.strerror}") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"'{path}' is not valid JSON: {error}") from None
+    else:
+        content = read_config(path)
+    if isinstance(content, dict):
+        content = content.get("enqueue", [content])  # one configuration may stand alone
+    if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+        raise InputError(
+            f"'{path}' holds no configurations; write [[enqueue]] tables, or a list of JSON objects"
+        )
+    _require_plain(content, source=str(path))
+    return content
+
+
+def _require_plain(configurations: list[dict[str, Any]], *, source: str) -> None:
+    for number, configuration in enumerate(configurations, 1):
+        for name, value in configuration.items():
+            if not isinstance(value, bool | int | float | str):
+                raise InputError(
+                    f"{source}: enqueue, table {number}: {name} = {value!r} must be a number, text, true or false"
+                )
+
+
 def option_name(key: str) -> str:
     """The option of `ecojax search` that sets `key`: one that repeats is named in the singular."""
-    singular = {"families": "family", "objectives": "objective", "constraints": "constraint"}
-    return f"--{singular.get(key, key).replace('_', '-')}"
+    names = {
+        "families": "family",
+        "objectives": "objective",
+        "constraints": "constraint",
+        "start_from": "from",
+    }
+    return f"--{names.get(key, key).replace('_', '-')}"
 
 
 def parse_constraint(text: str) -> tuple[str, dict[str, float]]:
@@ -150,5 +194,6 @@ def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | No
             raise InputError(
                 f"{source}: constraints.{name} asks for at least {bounds.min} and at most {bounds.max}"
             )
+    _require_plain(settings.enqueue, source=source)
     Budget.of(settings.evaluations, settings.budget)
     return settings

@@ -80,6 +80,9 @@ class Silent(Listener):
 class Log(Silent):
     """A line a trial."""
 
+    def noted(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
     def trial_ended(self, trial: Trial) -> None:
         super().trial_ended(trial)
         ended = sum(self.counts.values())
@@ -124,6 +127,9 @@ class Live(Silent):
         self._bar.update(
             self._task, description="trials", total=evaluations, completed=sum(self.counts.values())
         )
+
+    def noted(self, text: str) -> None:
+        self.display.console.print(text, markup=False, highlight=False)
 
     def trial_started(self, trial: Trial) -> None:
         self._running = trial

@@ -26,6 +26,20 @@ def search(
     budget: Annotated[
         str | None, Option(help="Stop after so much time or energy, as in 2h, 30min, 50Wh, 500kJ.")
     ] = None,
+    patience: Annotated[
+        int | None, Option(help="Stop when so many trials have not enlarged the hypervolume.")
+    ] = None,
+    proposer: Annotated[
+        str | None,
+        Option(help="Who proposes after the first population: assisted, nsga2, local, sobol or random."),
+    ] = None,
+    enqueue: Annotated[
+        Path | None, Option(help="TOML or JSON file of configurations to try first.", metavar="FILE")
+    ] = None,
+    start_from: Annotated[
+        list[str] | None,
+        Option("--from", help="Folder of a study whose frontier is tried first; repeat.", metavar="FOLDER"),
+    ] = None,
     population: Annotated[int | None, Option(help="Parents that the search keeps.")] = None,
     epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
@@ -66,8 +80,8 @@ def search(
 ) -> None:
     """Train candidates on DATASET, measure what each inference costs, and keep every result.
 
-    Each candidate is compiled, metered, trained and judged on validation images; NSGA-II proposes the next from
-    what came of the others. The test set is read once, at the end, for the frontier's members. Nothing finished
+    Each candidate is compiled, metered, trained and judged on validation images; the next is proposed from what
+    came of the others. The test set is read once, at the end, for the frontier's members. Nothing finished
     is ever lost: kill it, and --resume goes on.
 
     \b
@@ -82,6 +96,10 @@ def search(
         "dataset": dataset,
         "evaluations": evaluations,
         "budget": budget,
+        "patience": patience,
+        "proposer": proposer,
+        "enqueue": enqueue,
+        "start_from": start_from or None,
         "population": population,
         "epochs": epochs,
         "seed": seed,

@@ -14,6 +14,7 @@ from ecojax.errors import EcojaxError
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
+from ecojax.search.stagnation import Stagnation
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
 
@@ -27,6 +28,9 @@ class Listener:
 
     def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
         """`trials` are those that the study holds already, of `evaluations` in all."""
+
+    def noted(self, text: str) -> None:
+        """Something that a user should know of and that stops nothing."""
 
     def trial_started(self, trial: Trial) -> None: ...
 
@@ -44,12 +48,14 @@ def run(
     objectives: Sequence[str],
     constraints: Mapping[str, Mapping[str, float]],
     budget: Budget,
+    stagnation: Stagnation | None = None,
     listener: Listener | None = None,
 ) -> str:
-    """Searches until `budget` is spent, going on from whatever trials `store` holds. Returns why it stopped.
+    """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
-    A trial that was running when a former process ended is run again, under its id and with its configuration.
-    Raises `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
+    Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
+    its configuration. Raises `EcojaxError` when as many trials as the population has places failed, and none has ever
+    succeeded.
     """
     listener = listener or Listener()
     trials = {trial.id: trial for trial in store.trials()}
@@ -64,6 +70,13 @@ def run(
         )
         if reason is not None:
             return f"the budget of {reason} is spent"
+        if stagnation is not None and stagnation.reached(
+            [observe(trial, objectives, constraints) for trial in ended]
+        ):
+            return (
+                f"the hypervolume has grown by no more than {100 * stagnation.tolerance:g} % "
+                f"over the last {stagnation.patience} trials"
+            )
         interrupted = [trial for trial in trials.values() if trial.status is Status.RUNNING]
         if interrupted:
             trial = interrupted[0]

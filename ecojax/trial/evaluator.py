@@ -10,7 +10,7 @@ first epoch.
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from ecojax.train.program import TrainingProgram, judgement, padded_batches
 from ecojax.trial.outcome import Outcome
 
 PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
+KNOWN_BEFOREHAND = ("parameters", "flops")
 RING = 16  # different batches that an inference is metered over
 
 
@@ -85,9 +86,16 @@ class Evaluator:
         metrics |= account.close()
         return Outcome(status, metrics, provenance, details, error, arrays)
 
-    def known_beforehand(self, configuration: Mapping[str, Any]) -> dict[str, float]:
-        """The metrics that need neither training nor the device: parameters, and flops of one inference."""
+    def known_beforehand(
+        self, configuration: Mapping[str, Any], names: Collection[str] = KNOWN_BEFOREHAND
+    ) -> dict[str, float]:
+        """The metrics that need neither training nor the device: parameters, and flops of one inference.
+
+        With `names` that leave flops out, nothing is lowered.
+        """
         network = self.task.network(configuration)
+        if "flops" not in names:
+            return {"parameters": network.parameters}
         images = jax.ShapeDtypeStruct((self.inference_batch, *network.image_shape), jnp.uint8)
         cost = (
             self.task.program(configuration)
