@@ -147,6 +147,9 @@ def write(folder: Path, plan, record: dict) -> None:  # type: ignore[no-untyped-
         "date": datetime.now(UTC).date().isoformat(),
         "device": f"{device.platform}: {device.device_kind}",
         "cores": os.cpu_count(),
+        "load": round(
+            os.getloadavg()[1], 1
+        ),  # of five minutes; above the cores, times are those of a busy machine
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "seeds": plan.seeds,
@@ -156,7 +159,7 @@ def write(folder: Path, plan, record: dict) -> None:  # type: ignore[no-untyped-
     whole = json.loads(path.read_text()) if path.exists() else {}
     whole["curve_at"] = GRID
     whole |= {part: stamp | found for part, found in record.items()}
-    text = json.dumps(whole, indent=1)
+    text = json.dumps(whole, indent=1, ensure_ascii=False)
     # lists of numbers and the innermost tables on a line each
     for inner in (r"\[[^\[\]{}]*\]", r"\{[^{}]*\}"):
         text = re.sub(inner, lambda match: re.sub(r"\s*\n\s*", " ", match[0]), text)

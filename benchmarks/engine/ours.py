@@ -67,7 +67,7 @@ def noisy_search(problem: Problem, *, proposer: str, seed: int, trials: int, rep
     observations: list[Observation] = []
     seen: dict[str, list[np.ndarray]] = {}
     configurations: dict[str, dict] = {}
-    named: dict[str, float] = {}
+    named: dict[str, dict[str, float]] = {"ratio": {}, "strict": {}}
     replicates = off_front = 0
     for step in range(trials):
         proposal = engine.propose(step, observations)
@@ -82,8 +82,9 @@ def noisy_search(problem: Problem, *, proposer: str, seed: int, trials: int, rep
         seen.setdefault(key, []).append(values)
         observations.append(Observation(proposal.configuration, values.tolist()))
         if step + 1 in CHECKPOINTS:
-            true = [problem.objectives(configurations[key]) for key in front(seen)]
-            named[str(step + 1)] = round(problem.ratio(np.array(true)), 4)
+            true = np.array([problem.objectives(configurations[key]) for key in front(seen)])
+            named["ratio"][str(step + 1)] = round(problem.ratio(true), 4)
+            named["strict"][str(step + 1)] = round(problem.strict_ratio(true), 4)
     return {
         "named": named,
         "replicates": replicates,

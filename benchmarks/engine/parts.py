@@ -19,6 +19,8 @@ FCNET_BARS = {"assisted": (0.80, 0.90, 0.97, 0.995), "assisted, known": (0.85, 0
 WORST_AT_200 = 0.90
 BATCH_LOSS, BATCHES = 0.03, (4, 8)
 NOISE_TRIALS, NOISE_SHARE = 200, 0.93
+# how a ratio is recorded, and what its bars are called: see the reference points of `tables` and `closed_forms`
+SCALES = {"ratio": "", "strict": ", strict"}
 SPEED_BARS = {100: 4.0, 1000: 2.0, 10_000: 1.0}
 
 
@@ -212,13 +214,24 @@ def _wins_on(problem: str, plan: Plan, remembered: Remembered, bars: Bars) -> di
         runs = {s: r for s in range(plan.seeds_of(method)) if (r := remembered.get(task(problem, method, s)))}
         if runs:
             records[method] = runs
-    dimensions = f", {closed_forms.DIMENSIONS[problem]}-D" if problem in closed_forms.DIMENSIONS else ""
     reached = [c for c in CHECKPOINTS if c <= plan.trials]
+    for scale in SCALES:
+        _print_wins(problem, plan, records, reached, scale)
+        _print_tests(problem, plan, records, reached, scale)
+        if scale == "ratio" or problem in tables.TABLES:
+            _ask_wins(problem, plan, records, bars, scale)
+    return {method: {"seeds": list(runs), "runs": list(runs.values())} for method, runs in records.items()}
+
+
+def _print_wins(
+    problem: str, plan: Plan, records: dict[str, Records], reached: Sequence[int], scale: str
+) -> None:
+    dimensions = f", {closed_forms.DIMENSIONS[problem]}-D" if problem in closed_forms.DIMENSIONS else ""
     rows = []
     for method, runs in records.items():
         cells = []
         for checkpoint in reached:
-            values = list(at(runs, checkpoint).values())
+            values = list(at(runs, checkpoint, scale).values())
             cells.append(spread(values) + (f" [{len(values)}]" if len(values) < len(runs) else ""))
         full = [r for r in runs.values() if r["evaluations"] >= plan.trials]
         repeated = f"{np.median([r['repeated'] for r in full]):.0f}" if full else "–"
@@ -227,27 +240,25 @@ def _wins_on(problem: str, plan: Plan, remembered: Remembered, bars: Bars) -> di
         bar = FCNET_BARS.get(method) if problem.startswith("fcnet") else None
         if bar:
             rows.append(["   bar", "", *(f"{value:.3f}" for value in bar[: len(reached)]), "", ""])
-    print_table(
-        [problem + dimensions, "seeds", *map(str, reached), f"repeated at {plan.trials}", "ms a trial"], rows
-    )
-    _print_tests(problem, plan, records, reached)
-    _ask_wins(problem, plan, records, bars)
-    return {method: {"seeds": list(runs), "runs": list(runs.values())} for method, runs in records.items()}
+    title = problem + dimensions + SCALES[scale]
+    print_table([title, "seeds", *map(str, reached), f"repeated at {plan.trials}", "ms a trial"], rows)
 
 
-def at(runs: Records, checkpoint: int) -> dict[int, float]:
-    """Ratios after so many evaluations, of the seeds that got there (or had tried out the space before)."""
+def at(runs: Records, checkpoint: int, scale: str = "ratio") -> dict[int, float]:
+    """Ratios after so many evaluations, of the seeds that got there."""
     index = GRID.index(checkpoint)
-    return {seed: run["ratio"][index] for seed, run in runs.items() if len(run["ratio"]) > index}
+    return {seed: run[scale][index] for seed, run in runs.items() if len(run[scale]) > index}
 
 
-def _paired(one: Records, other: Records, checkpoint: int) -> tuple[list[float], list[float]]:
-    a, b = at(one, checkpoint), at(other, checkpoint)
+def _paired(one: Records, other: Records, checkpoint: int, scale: str) -> tuple[list[float], list[float]]:
+    a, b = at(one, checkpoint, scale), at(other, checkpoint, scale)
     both = sorted(set(a) & set(b))
     return [a[seed] for seed in both], [b[seed] for seed in both]
 
 
-def _print_tests(problem: str, plan: Plan, records: dict[str, Records], reached: Sequence[int]) -> None:
+def _print_tests(
+    problem: str, plan: Plan, records: dict[str, Records], reached: Sequence[int], scale: str
+) -> None:
     if plan.judged not in records:
         return
     rows = []
@@ -256,7 +267,7 @@ def _print_tests(problem: str, plan: Plan, records: dict[str, Records], reached:
             continue
         cells = []
         for checkpoint in reached:
-            mine, theirs = _paired(records[plan.judged], runs, checkpoint)
+            mine, theirs = _paired(records[plan.judged], runs, checkpoint, scale)
             p = signed_rank_p(mine, theirs)
             cells.append(f"n = {len(mine)}" if p is None else f"p = {p:.2g}, n = {len(mine)}")
         rows.append([method, *cells])
@@ -264,25 +275,26 @@ def _print_tests(problem: str, plan: Plan, records: dict[str, Records], reached:
         print_table([f"{plan.judged} better than (Wilcoxon, one-sided)", *map(str, reached)], rows)
 
 
-def _ask_wins(problem: str, plan: Plan, records: dict[str, Records], bars: Bars) -> None:
+def _ask_wins(problem: str, plan: Plan, records: dict[str, Records], bars: Bars, scale: str) -> None:
+    name = problem + SCALES[scale]
     for method, wanted in FCNET_BARS.items() if problem.startswith("fcnet") else ():
         runs = records.get(method, {})
         for checkpoint, bar in zip(CHECKPOINTS, wanted, strict=True):
-            values = list(at(runs, checkpoint).values())
-            bars.ask(f"{problem}, {method} at {checkpoint}", np.median(values) if values else None, "≥", bar)
-        worst = list(at(runs, 200).values())
-        bars.ask(f"{problem}, {method}, worst seed at 200", min(worst, default=None), "≥", WORST_AT_200)
+            values = list(at(runs, checkpoint, scale).values())
+            bars.ask(f"{name}, {method} at {checkpoint}", np.median(values) if values else None, "≥", bar)
+        worst = list(at(runs, 200, scale).values())
+        bars.ask(f"{name}, {method}, worst seed at 200", min(worst, default=None), "≥", WORST_AT_200)
     table = problem in tables.TABLES
     for checkpoint in CHECKPOINTS if table else (100, 200):
         margins = []
         for method in peers.PEERS:
-            mine, theirs = _paired(records.get(plan.judged, {}), records.get(method, {}), checkpoint)
+            mine, theirs = _paired(records.get(plan.judged, {}), records.get(method, {}), checkpoint, scale)
             if mine:
                 margin = float(np.median(mine) - np.median(theirs))
                 margins.append((margin, f"{method} {np.median(theirs):.3f}, {len(mine)} seeds"))
         margin, note = min(margins, default=(None, ""))
         bars.ask(
-            f"{problem}, {plan.judged} at {checkpoint} less the best peer",
+            f"{name}, {plan.judged} at {checkpoint} less the best peer",
             margin,
             "≥" if table else ">",
             0.0,
@@ -317,21 +329,25 @@ def batch_report(plan: Plan, remembered: Remembered, bars: Bars) -> dict[str, An
             }
             for batch in (1, *BATCHES)
         }
-        print_table(
-            [problem, "seeds", *map(str, reached)],
-            [
-                [f"batch {batch}", str(len(found)), *(spread(list(at(found, c).values())) for c in reached)]
-                for batch, found in runs.items()
-            ],
-        )
+        for scale, suffix in SCALES.items():
+            print_table(
+                [problem + suffix, "seeds", *map(str, reached)],
+                [
+                    [
+                        f"batch {batch}",
+                        str(len(found)),
+                        *(spread(list(at(found, c, scale).values())) for c in reached),
+                    ]
+                    for batch, found in runs.items()
+                ],
+            )
+            for checkpoint in reached:
+                one, eight = _paired(runs[1], runs[8], checkpoint, scale)
+                loss = float(np.median(one) - np.median(eight)) if one else None
+                bars.ask(f"{problem}{suffix}, loss by batches of 8 at {checkpoint}", loss, "≤", BATCH_LOSS)
         record[problem] = {
-            batch: {"seeds": list(found), "ratio": [r["ratio"] for r in found.values()]}
-            for batch, found in runs.items()
+            batch: {"seeds": list(found), "runs": list(found.values())} for batch, found in runs.items()
         }
-        for checkpoint in reached:
-            one, eight = _paired(runs[1], runs[8], checkpoint)
-            loss = float(np.median(one) - np.median(eight)) if one else None
-            bars.ask(f"{problem}, loss by batches of 8 at {checkpoint}", loss, "≤", BATCH_LOSS)
     bars.print()
     return record
 
@@ -360,30 +376,28 @@ def noise_report(plan: Plan, remembered: Remembered, bars: Bars) -> dict[str, An
     for problem in _noise_problems(plan):
         noisy = {s: r for s in range(plan.seeds) if (r := remembered.get(plan.noise(problem, s)))}
         free: Records = {s: r for s in noisy if (r := remembered.get(plan.ours(problem, plan.judged, s)))}
-        named = {seed: noisy[seed]["named"][str(trials)] for seed in free}
-        shares = [value / at(free, trials)[seed] for seed, value in named.items()]
         off_front = sum(r["replicates_off_front"] for r in noisy.values())
-        replicates = [r["replicates"] for r in noisy.values()]
-        rows.append(
-            [
-                problem,
-                str(len(noisy)),
-                spread(list(at(free, trials).values())),
-                spread(list(named.values())),
-                spread(shares),
-                f"{np.median(replicates):.0f}" if replicates else "–",
-                str(off_front),
-            ]
-        )
-        share = float(np.median(shares)) if shares else None
-        bars.ask(f"{problem}, share of the noise-free at {trials}", share, "≥", NOISE_SHARE)
-        bars.ask(f"{problem}, replicates", np.median(replicates) if replicates else None, "≥", 1)
+        replicates = float(np.median([r["replicates"] for r in noisy.values()])) if noisy else None
+        for scale, suffix in SCALES.items():
+            named = {seed: noisy[seed]["named"][scale][str(trials)] for seed in free}
+            there = at(free, trials, scale)
+            shares = [value / there[seed] for seed, value in named.items()]
+            rows.append(
+                [
+                    problem + suffix,
+                    str(len(named)),
+                    spread(list(there.values())),
+                    spread(list(named.values())),
+                    spread(shares),
+                    "–" if replicates is None else f"{replicates:g}",
+                    str(off_front),
+                ]
+            )
+            share = float(np.median(shares)) if shares else None
+            bars.ask(f"{problem}{suffix}, share of the noise-free at {trials}", share, "≥", NOISE_SHARE)
+        bars.ask(f"{problem}, replicates a search", replicates, "≥", 1)
         bars.ask(f"{problem}, replicates off the front", off_front if noisy else None, "≤", 0)
-        record[problem] = {
-            "seeds": list(noisy),
-            "runs": list(noisy.values()),
-            "share": np.round(shares, 4).tolist(),
-        }
+        record[problem] = {"seeds": list(noisy), "runs": list(noisy.values())}
     print_table(
         [f"at {trials}", "seeds", "noise-free", "named under noise", "share", "replicates", "off front"], rows
     )

@@ -38,7 +38,8 @@ class Bars:
         self.bars.append(Bar(what, value if value is None else round(float(value), 4), sense, bar, note))
 
     def rows(self) -> list[list[str]]:
-        verdict = {True: "met", False: "MISSED", None: "not measured"}
+        """Of what was measured."""
+        verdict = {True: "met", False: "MISSED"}
         return [
             [
                 b.what,
@@ -48,14 +49,15 @@ class Bars:
                 b.note,
             ]
             for b in self.bars
+            if b.value is not None
         ]
 
     def records(self) -> list[dict[str, Any]]:
         return [asdict(bar) | {"met": bar.met} for bar in self.bars]
 
     def print(self) -> None:
-        if self.bars:
-            print_table(["", "measured", "bar", "", ""], self.rows())
+        if rows := self.rows():
+            print_table(["", "measured", "bar", "", ""], rows)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
