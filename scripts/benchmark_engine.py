@@ -12,6 +12,9 @@ Prints, and writes to benchmarks/results/engine-<device>.json:
     batch   the same of batches of 4 and 8 with pending trials
     noise   the front that is named when every trial is one random training
 
+On two idle cores with --jobs 2: right 5 minutes, fast 4, wins 2 to 3 hours (of them Optuna's GPSampler, a second and
+a half a trial, over one), batch and noise 30 minutes; --quick a few minutes.
+
 Needs the extra `bench`. What is done is remembered in `--cache` and not done again until the code it ran changes, so
 an interrupted benchmark is called again and goes on.
 """
