@@ -1,5 +1,7 @@
 """The first population: points spread over the unit cube, before anything is known."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from ecojax.errors import InputError
@@ -26,7 +28,14 @@ def sobol(n: int, d: int, seed: int) -> np.ndarray:
             f"a Sobol sequence has at most {qmc.Sobol.MAXDIM} dimensions, got {d}; use latin_hypercube"
         )
     bits = max(n - 1, 0).bit_length()
-    return qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed)).random_base2(bits)[:n]
+
+    def draw() -> np.ndarray:
+        return qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed)).random_base2(bits)[:n]
+
+    # Where SciPy first reads its direction numbers, an exception is printed and dropped, and all points are the same.
+    # Ctrl-C is raised in the main thread alone: in another it cannot be lost there.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(draw).result()
 
 
 def latin_hypercube(n: int, d: int, seed: int) -> np.ndarray:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +24,28 @@ def test_sobol_is_balanced_and_spreads_better_than_chance(rng: np.random.Generat
     for column in sobol(64, 6, 0).T:
         assert np.bincount((column * 64).astype(int), minlength=64).tolist() == [1] * 64
     assert qmc.discrepancy(sobol(50, 4, 0)) < 0.5 * qmc.discrepancy(rng.random((50, 4)))
+
+
+def test_ctrl_c_at_the_first_sobol_sequence_is_neither_lost_nor_spoils_it() -> None:
+    # in a process of its own, because SciPy reads the direction numbers once
+    code = """
+import signal
+import numpy as np
+from ecojax.search.sampling import sobol
+
+def interrupted(*arguments, load=np.load, **options):
+    np.load = load
+    signal.raise_signal(signal.SIGINT)
+    return load(*arguments, **options)
+
+np.load = interrupted
+try:
+    sobol(4, 3, 0)
+except KeyboardInterrupt:
+    print("interrupted", len(np.unique(sobol(4, 3, 0), axis=0)))
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["interrupted", "4"]
 
 
 def test_latin_hypercube_has_one_point_a_slice() -> None:
