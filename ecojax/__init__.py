@@ -12,12 +12,13 @@ Importing ecojax loads neither JAX nor anything else that is slow; the first cal
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ecojax.api import export_model, load
+    from ecojax.api import export_model, load, search
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
     from ecojax.search.ask_tell import ask_tell
@@ -32,15 +33,18 @@ _HOMES = {
 
 __all__ = ["EcojaxError", "Study", "__version__", "ask_tell", "export_model", "load", "search"]
 
-# The room of the same name would take the function's place whenever it is first imported; so it is now, empty as it is.
-import_module("ecojax.search")
+
+class _CallableRoom(ModuleType):
+    """`ecojax.search` is a function to a user and a room to a reader; Python has one name for the two."""
+
+    def __call__(self, dataset: str | None = None, **options: Any) -> "Study":
+        """Searches for networks that are accurate and cheap to run; see `ecojax.api.search` for the options."""
+        from ecojax.api import search
+
+        return search(dataset, **options)
 
 
-def search(dataset: str | None = None, **options: Any) -> "Study":
-    """Searches for networks that are accurate and cheap to run: `ecojax.api.search`, which documents its options."""
-    from ecojax.api import search
-
-    return search(dataset, **options)
+import_module("ecojax.search").__class__ = _CallableRoom
 
 
 def __getattr__(name: str) -> Any:

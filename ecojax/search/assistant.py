@@ -27,7 +27,8 @@ FIT_ROWS = 128  # hyperparameters are fitted on as many
 POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
 POOL = 160  # further candidates: neighbours of the front, and strangers
 SMALLEST = 64
-LOG_RATIO = 30.0  # positive objectives that span more are modelled by their logarithm
+LOG_RATIO = 100.0  # positive objectives whose middle nine tenths span more are taken by their logarithm
+LEAST_FEASIBLE = 0.5  # probability under which a candidate is taken for infeasible
 LEAST_OPTIMISM, MOST_OPTIMISM = 0.2, 2.0
 
 
@@ -41,7 +42,8 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Scale":
-        log = bool((values > 0).all() and values.max() > LOG_RATIO * values.min())
+        fifth, ninety_fifth = np.quantile(values, [0.05, 0.95])
+        log = bool((values > 0).all() and ninety_fifth > LOG_RATIO * fifth)
         values = np.log(values) if log else values
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         # what is hopeless need not be told from what is worse
@@ -185,10 +187,14 @@ class Assistant:
         front = observed[archive.front] if len(archive.front) else observed
         reference = np.maximum(np.quantile(observed, 0.9, axis=0), front.max(0) + 0.1)
         gain = hypervolume_improvement(front, hopes, reference)
+        feasible = np.ones(len(index))
         if len(mean) > self.objectives:
-            gain *= np.clip(0.5 - mean[-1, index], 0.02, 1.0)
-        # where nothing promises to improve, the least known goes first
-        order = np.lexsort((-margin[: self.objectives, index].sum(0), -gain))
+            feasible = np.clip(0.5 - mean[-1, index], 0.0, 1.0)
+        # What likely fails comes last, however much it promises: beyond a boundary the promise is extrapolated.
+        # Where nothing promises to improve, the least known goes first.
+        order = np.lexsort(
+            (-margin[: self.objectives, index].sum(0), -gain * feasible, feasible < LEAST_FEASIBLE)
+        )
         for position in order:
             yield configurations[position]
 

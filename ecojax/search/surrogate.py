@@ -19,7 +19,7 @@ LEARNING_RATE = 0.15
 LENGTH_SCALE_SPREAD = 1.0  # standard deviations of the log-normal priors
 NOISE_PRIOR, NOISE_SPREAD = -7.0, 1.5  # of the logarithm of the noise's variance, targets having variance one
 SIGNAL_SPREAD = 0.5
-LEAST_NOISE = 1e-5
+LEAST_NOISE = 1e-4  # what single precision can tell from zero with some hundred rows
 
 
 class Hyperparameters(NamedTuple):
@@ -31,14 +31,14 @@ class Hyperparameters(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """What a prediction needs: rows `[n, genes]`, and for each output the inverse covariance and its product with the
-    targets."""
+    """What a prediction needs: rows `[n, genes]`, and for each output the inverse of the covariance's Cholesky factor
+    `[n, n]` and the inverse covariance's product with the targets `[n]`."""
 
     genomes: jax.Array
     active: jax.Array
     hyperparameters: Hyperparameters
     mask: jax.Array
-    inverse: jax.Array
+    root: jax.Array
     alpha: jax.Array
 
 
@@ -68,8 +68,9 @@ def fit(distances: jax.Array, targets: jax.Array, mask: jax.Array) -> Hyperparam
         weight = jnp.exp(-2.0 * theta.length_scale)
         signal, noise = jnp.exp(theta.signal), jnp.exp(theta.noise) + LEAST_NOISE
         correlation, slope = _matern(distances @ weight)
-        inverse = _masked_inverse(signal * correlation, noise, seen)
-        alpha = inverse @ jnp.where(seen, target, 0.0)
+        root = _inverse_root(signal * correlation, noise, seen)
+        inverse = root.T @ root
+        alpha = root.T @ (root @ jnp.where(seen, target, 0.0))
         both = seen[:, None] & seen[None]
         sensitivity = jnp.where(both, 0.5 * (alpha[:, None] * alpha[None] - inverse), 0.0)
         by_gene = jnp.einsum("ij,ijg->g", sensitivity * signal * slope, distances)
@@ -105,11 +106,11 @@ def condition(
     def one(theta: Hyperparameters, target: jax.Array, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
         correlation, _ = _matern(distances @ jnp.exp(-2.0 * theta.length_scale))
         noise = jnp.exp(theta.noise) + LEAST_NOISE
-        inverse = _masked_inverse(jnp.exp(theta.signal) * correlation, noise, seen)
-        return inverse, inverse @ jnp.where(seen, target, 0.0)
+        root = _inverse_root(jnp.exp(theta.signal) * correlation, noise, seen)
+        return root, root.T @ (root @ jnp.where(seen, target, 0.0))
 
-    inverse, alpha = jax.vmap(one)(hyperparameters, targets, mask)
-    return Posterior(genomes, active, hyperparameters, mask, inverse, alpha)
+    root, alpha = jax.vmap(one)(hyperparameters, targets, mask)
+    return Posterior(genomes, active, hyperparameters, mask, root, alpha)
 
 
 def predict(
@@ -119,15 +120,17 @@ def predict(
     distances = gene_distances(genomes, active, posterior.genomes, posterior.active, categorical)
 
     def one(
-        theta: Hyperparameters, seen: jax.Array, inverse: jax.Array, alpha: jax.Array
+        theta: Hyperparameters, seen: jax.Array, root: jax.Array, alpha: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         signal = jnp.exp(theta.signal)
         correlation, _ = _matern(distances @ jnp.exp(-2.0 * theta.length_scale))
         covariance = jnp.where(seen, signal * correlation, 0.0)
-        explained = ((covariance @ inverse) * covariance).sum(1)
+        explained = ((covariance @ root.T) ** 2).sum(
+            1
+        )  # a sum of squares keeps its digits, a product does not
         return covariance @ alpha, jnp.sqrt(jnp.maximum(signal - explained, 1e-8))
 
-    return jax.vmap(one)(posterior.hyperparameters, posterior.mask, posterior.inverse, posterior.alpha)
+    return jax.vmap(one)(posterior.hyperparameters, posterior.mask, posterior.root, posterior.alpha)
 
 
 def _matern(squared: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -137,12 +140,8 @@ def _matern(squared: jax.Array) -> tuple[jax.Array, jax.Array]:
     return (1.0 + scaled + scaled**2 / 3.0) * decay, -(5.0 / 6.0) * (1.0 + scaled) * decay
 
 
-def _masked_inverse(covariance: jax.Array, noise: jax.Array, seen: jax.Array) -> jax.Array:
-    """The inverse of covariance plus noise, over the rows that were seen; the others are apart from everything."""
-    n = covariance.shape[0]
+def _inverse_root(covariance: jax.Array, noise: jax.Array, seen: jax.Array) -> jax.Array:
+    """The inverse of the Cholesky factor of covariance plus noise; rows not seen are apart from everything."""
     both = seen[:, None] & seen[None]
     K = jnp.where(both, covariance, 0.0) + jnp.diag(jnp.where(seen, noise, 1.0))
-    K = K + jnp.eye(n) * 1e-6
-    factor = jnp.linalg.cholesky(K)
-    half = jax.scipy.linalg.solve_triangular(factor, jnp.eye(n), lower=True)
-    return half.T @ half
+    return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(K), jnp.eye(len(K)), lower=True)
