@@ -9,13 +9,14 @@ ended as predicted (kriging believer, Ginsbourger et al. 2010), so that batches 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ecojax.search.archive import Archive, Encoded, Encoder
 from ecojax.search.improvement import hypervolume_improvement
-from ecojax.search.neighbours import neighbours
+from ecojax.search.neighbours import neighbouring_genomes
 from ecojax.search.variator import padded_size
 from ecojax.space import Configuration, SearchSpace
 
@@ -26,6 +27,7 @@ MODEL_ROWS = 512  # the processes see the front and a sample of the rest beyond 
 FIT_ROWS = 128  # hyperparameters are fitted on as many
 POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
 POOL = 160  # further candidates: neighbours of the front, and strangers
+TOLD = 64  # candidates of which known objectives are computed
 SMALLEST = 64
 LOG_RATIO = 100.0  # positive objectives whose middle nine tenths span more are taken by their logarithm
 LEAST_FEASIBLE = 0.5  # probability under which a candidate is taken for infeasible
@@ -85,7 +87,7 @@ class Assistant:
         return len(archive) >= LEAST_ROWS
 
     def propose(self, step: int, archive: Archive) -> Iterator[Configuration]:
-        """New configurations, the best first."""
+        """Configurations, the most promising first, new or not."""
         rng = np.random.default_rng([self.seed, step, 3])
         scales = [Scale.of(column) for column in archive.objectives.T]
         front = np.stack([scale(archive.objectives[:, i]) for i, scale in enumerate(scales)], 1)
@@ -142,18 +144,12 @@ class Assistant:
         return starts
 
     def _pool(self, archive: Archive, rng: np.random.Generator) -> np.ndarray:
-        """Candidates beside those that the inner search finds `[POOL, genes]`: new neighbours of the front, and
+        """Candidates beside those that the inner search finds `[POOL, genes]`: neighbours of the front, and
         strangers."""
-        found: dict[str, Encoded] = {}
-        for configuration in neighbours(self.space, archive, rng):
-            encoded = self._encoder(configuration)
-            if encoded.key not in archive.keys:
-                found.setdefault(encoded.key, encoded)
-            if len(found) >= POOL * 3 // 4:
-                break
         pool = rng.random((POOL, len(self.space)), np.float32)
-        for row, encoded in enumerate(found.values()):
-            pool[row] = encoded.genome
+        near = islice(neighbouring_genomes(self.space, archive, rng), POOL * 3 // 4)
+        for row, genome in enumerate(near):
+            pool[row] = genome
         return pool
 
     # What the model answers
@@ -167,36 +163,53 @@ class Assistant:
         mean: np.ndarray,
         margin: np.ndarray,
     ) -> Iterator[Configuration]:
-        """The candidates that are new, by the hypervolume they would add. Mean and margin are `[outputs, n]`."""
-        candidates: dict[str, tuple[Configuration, int]] = {}
-        for row, genome in enumerate(genomes):
-            configuration = self.space.decode(genome)
-            key = self._encoder(configuration).key
-            if key not in archive.keys:
-                candidates.setdefault(key, (configuration, row))
-        if not candidates:
-            return
-        configurations = [configuration for configuration, _ in candidates.values()]
-        index = np.array([row for _, row in candidates.values()])
-        hopes = (mean - margin)[: self.objectives, index].T
-        if self._known is not None:
-            exact = np.array([self._known(configuration) for configuration in configurations], float)
-            for column, scale in enumerate(scales):
-                told = np.isfinite(exact[:, column])
-                hopes[told, column] = scale(exact[told, column])
+        """The candidates by the hypervolume they would add, new or not. Mean and margin are `[outputs, n]`."""
         front = observed[archive.front] if len(archive.front) else observed
         reference = np.maximum(np.quantile(observed, 0.9, axis=0), front.max(0) + 0.1)
-        gain = hypervolume_improvement(front, hopes, reference)
-        feasible = np.ones(len(index))
+        feasible = np.ones(len(genomes))
         if len(mean) > self.objectives:
-            feasible = np.clip(0.5 - mean[-1, index], 0.0, 1.0)
-        # What likely fails comes last, however much it promises: beyond a boundary the promise is extrapolated.
-        # Where nothing promises to improve, the least known goes first.
-        order = np.lexsort(
-            (-margin[: self.objectives, index].sum(0), -gain * feasible, feasible < LEAST_FEASIBLE)
-        )
-        for position in order:
-            yield configurations[position]
+            feasible = np.clip(0.5 - mean[-1], 0.0, 1.0)
+        hopes, doubt = (mean - margin)[: self.objectives].T, margin[: self.objectives].sum(0)
+
+        def order(rows: np.ndarray, hopes: np.ndarray) -> np.ndarray:
+            """What likely fails comes last, however much it promises: beyond a boundary the promise is extrapolated.
+            Where nothing promises to improve, the least known goes first."""
+            gain = hypervolume_improvement(front, hopes, reference) * feasible[rows]
+            return rows[np.lexsort((-doubt[rows], -gain, feasible[rows] < LEAST_FEASIBLE))]
+
+        best = order(np.arange(len(genomes)), hopes)
+        if self._known is not None:
+            best = self._told(best, archive, scales, genomes, hopes, order)
+        yield from (self.space.decode(genomes[row]) for row in best)
+
+    def _told(
+        self,
+        best: np.ndarray,
+        archive: Archive,
+        scales: Sequence[Scale],
+        genomes: np.ndarray,
+        hopes: np.ndarray,
+        order: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Some candidates again, by what is known of them rather than what was modelled."""
+        assert self._known is not None
+        rows: dict[str, int] = {}
+        exact = hopes.copy()
+        # half by promise, half spread over the rest, for the model may be wrong about what is known
+        rest = best[TOLD // 2 :]
+        for row in [*best[: TOLD // 2], *rest[:: max(1, 2 * len(rest) // TOLD)]]:
+            configuration = self.space.decode(genomes[row])
+            key = self._encoder(configuration).key
+            if key in archive.keys or key in rows:
+                continue
+            rows[key] = int(row)
+            for column, value in enumerate(self._known(configuration)):
+                if np.isfinite(value):
+                    exact[row, column] = scales[column](np.array([value]))[0]
+            if len(rows) >= TOLD:
+                break
+        chosen = np.array(list(rows.values()), int)
+        return order(chosen, exact[chosen]) if len(chosen) else best
 
     def _run(self, rng: np.random.Generator, rows: Rows, *arguments: Any) -> tuple[np.ndarray, ...]:
         """The compiled half, on arrays of sizes that few archives differ in."""

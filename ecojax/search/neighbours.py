@@ -14,7 +14,14 @@ STEP = 0.15  # standard deviation of a step in a gene without levels
 
 
 def neighbours(space: SearchSpace, archive: Archive, rng: np.random.Generator) -> Iterator[Configuration]:
-    """One-change neighbours of the front, the members and their genes in a random order, new or not.
+    """One-change neighbours of the front, the members and their genes in a random order, new or not."""
+    return map(space.decode, neighbouring_genomes(space, archive, rng))
+
+
+def neighbouring_genomes(
+    space: SearchSpace, archive: Archive, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The same as genomes `[genes]`.
 
     An ordered or integer gene goes one level up or down, a categorical one to any other, a continuous one by a
     normal step.
@@ -30,7 +37,7 @@ def neighbours(space: SearchSpace, archive: Archive, rng: np.random.Generator) -
         genome = archive.genomes[row].astype(float).copy()
         genome[gene] = _moved(space, gene, genome[gene], direction, rng)
         if 0.0 <= genome[gene] <= 1.0:
-            yield space.decode(genome)
+            yield genome
 
 
 def _directions(space: SearchSpace, gene: int) -> int:

@@ -93,10 +93,10 @@ class SearchSpace:
         """The names of the parameters that matter, given the values of the others."""
         active: set[str] = set()
         for parameter in self._evaluation_order:
-            if all(
-                parent in active and _among(configuration.get(parent), values)
-                for parent, values in parameter.when.items()
-            ):
+            for parent, values in parameter.when.items():
+                if parent not in active or not _among(configuration.get(parent), values):
+                    break
+            else:
                 active.add(parameter.name)
         return active
 

