@@ -55,7 +55,7 @@ def measure(meter: Meter | None = None) -> Iterator[BlockWindow]:
     meter: as from `open_meter`, left open; None opens the automatic one for this block alone.
     Raises MeterError where the meter cannot be read, stalls, or runs backwards.
     """
-    from ecojax.energy.choose import open_meter
+    from ecojax.energy.meters.choose import open_meter
 
     with open_meter("auto") if meter is None else nullcontext(meter) as meter:
         block = BlockWindow(meter.provenance)

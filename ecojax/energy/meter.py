@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from ecojax.energy.conditions import Conditions
 from ecojax.energy.provenance import Provenance
 from ecojax.energy.ticks import next_tick
 
@@ -46,6 +47,10 @@ class Meter(Protocol):
         3.9 % (1 sd) of a one-second window at a tick of 100 ms. Raises MeterError where the counter stalls.
         """
         return next_tick(self.read) if self.tick_s else self.read()
+
+    def conditions(self) -> Conditions:
+        """What surrounds the device now; nothing, where the meter sees nothing. Raises MeterError where it is gone."""
+        return Conditions()
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass, field
 
-from ecojax.energy.nvml import NvmlMeter
+from ecojax.energy.meters.nvml import NvmlMeter
 
 NVML_ERROR_NOT_SUPPORTED = 3
 NVML_ERROR_GPU_IS_LOST = 15

@@ -41,14 +41,14 @@ def test_impossible_watts_are_refused(watts):
 def test_auto_models_on_a_cpu_and_measures_on_a_gpu(monkeypatch):
     assert isinstance(open_meter(None, device=CPU), ModeledMeter)
     monkeypatch.setattr(
-        "ecojax.energy.choose.NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal)
+        "ecojax.energy.meters.choose.NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal)
     )
     assert open_meter("auto", device=GPU).provenance.kind == "measured"
 
 
 def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
     driverless = FakeNvml([], init_error=12)
-    monkeypatch.setattr("ecojax.energy.nvml._import_pynvml", lambda: driverless)
+    monkeypatch.setattr("ecojax.energy.meters.nvml._import_pynvml", lambda: driverless)
     with pytest.raises(MeterError, match=r"NVML does not start.*--meter modeled"):
         open_meter("auto", device=GPU)
     assert "host's CPU only, not the gpu" in str(open_meter("modeled", device=GPU).provenance)

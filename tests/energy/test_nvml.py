@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from fake_nvml import NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_SUPPORTED, Board, FakeNvml, meter_on
 
-from ecojax.energy.cuda_order import visible_uuids
-from ecojax.energy.nvml import clashing_pynvml
+from ecojax.energy.meters.cuda_order import visible_uuids
+from ecojax.energy.meters.nvml import clashing_pynvml
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
 

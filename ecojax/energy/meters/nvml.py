@@ -7,8 +7,8 @@ from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
-from ecojax.energy.cuda_order import driver_uuid, visible_uuids
 from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meters.cuda_order import driver_uuid, visible_uuids
 from ecojax.energy.provenance import Provenance
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ecojax.energy.meter import Meter
-from ecojax.energy.modeled import ModeledMeter
-from ecojax.energy.nvml import NvmlMeter
+from ecojax.energy.meters.modeled import ModeledMeter
+from ecojax.energy.meters.nvml import NvmlMeter
 from ecojax.errors import InputError, MeterError
 
 METERS = ("auto", "nvml", "modeled")
