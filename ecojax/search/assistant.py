@@ -1,7 +1,7 @@
 """Model-assisted proposals: Gaussian processes of the objectives, searched by an inner NSGA-II.
 
-    fit the processes  →  evolve a population on their lower confidence bounds  →  decode what is new  →
-    put in exactly what is known beforehand  →  the one that adds most hypervolume
+    fit the processes  →  evolve a population on their lower confidence bounds  →  put in exactly what is known
+    beforehand  →  the one that is expected to add most hypervolume
 
 Failed and infeasible trials are modelled too, as the share of feasible ones; running trials count as if they had
 ended as predicted (kriging believer, Ginsbourger et al. 2010), so that batches spread.
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ecojax.search.archive import Archive, Encoded, Encoder
-from ecojax.search.improvement import hypervolume_improvement
+from ecojax.search.improvement import expected_improvement
 from ecojax.search.neighbours import neighbouring_genomes
 from ecojax.search.variator import padded_size
 from ecojax.space import Configuration, SearchSpace
@@ -29,8 +29,10 @@ POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
 POOL = 160  # further candidates: neighbours of the front, and strangers
 TOLD = 64  # candidates of which known objectives are computed
 SMALLEST = 64
-LOG_RATIO = 100.0  # positive objectives whose middle nine tenths span more are taken by their logarithm
+LOG_RATIO = 10.0  # positive objectives that go so far beyond their median are taken by their logarithm
 LEAST_FEASIBLE = 0.5  # probability under which a candidate is taken for infeasible
+TRIVIAL = 0.05  # standard deviations of an objective
+MARGIN = 0.15  # of the front's span
 LEAST_OPTIMISM, MOST_OPTIMISM = 0.2, 2.0
 
 
@@ -44,8 +46,8 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Scale":
-        fifth, ninety_fifth = np.quantile(values, [0.05, 0.95])
-        log = bool((values > 0).all() and ninety_fifth > LOG_RATIO * fifth)
+        middle, ninety_fifth = np.quantile(values, [0.5, 0.95])
+        log = bool((values > 0).all() and ninety_fifth > LOG_RATIO * middle)
         values = np.log(values) if log else values
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         # what is hopeless need not be told from what is worse
@@ -57,6 +59,21 @@ class Scale(NamedTuple):
         if self.log:
             values = np.log(np.maximum(values, np.finfo(float).tiny))
         return (np.minimum(values, self.cap) - self.mean) / self.spread
+
+
+def reference_point(front: np.ndarray, observed: np.ndarray, *, wide: bool) -> np.ndarray:
+    """Up to where hypervolume counts, `[m]`: a little beyond the front's worst; wide, beyond nine tenths of all too.
+
+    Narrow, the proposals refine the front; wide, they stretch it. Members that a trivial improvement of another would
+    dominate do not count: one that is far worse in an objective for being a trifle better in the next would make ever
+    worse ones worth having.
+    """
+    better = (front[None] <= front[:, None] + TRIVIAL).all(2) & (front[None] < front[:, None] - TRIVIAL).any(
+        2
+    )
+    serious = front[~np.any(better, axis=1)]
+    narrow = serious.max(0) + MARGIN * np.maximum(np.ptp(serious, axis=0), TRIVIAL)
+    return np.maximum(narrow, np.quantile(observed, 0.9, axis=0)) if wide else narrow
 
 
 class Rows(NamedTuple):
@@ -93,9 +110,11 @@ class Assistant:
         front = np.stack([scale(archive.objectives[:, i]) for i, scale in enumerate(scales)], 1)
         rows = self._rows(archive, front, rng)
         starts, pool = self._starts(archive, rng), self._pool(archive, rng)
-        optimism = np.float32(np.exp(rng.uniform(np.log(LEAST_OPTIMISM), np.log(MOST_OPTIMISM))))
+        optimism = np.float64(np.exp(rng.uniform(np.log(LEAST_OPTIMISM), np.log(MOST_OPTIMISM))))
         genomes, mean, spread = self._run(rng, rows, self._fit_rows(rows, rng), starts, pool, optimism)
-        yield from self._chosen(archive, scales, front, genomes, mean, optimism * spread)
+        yield from self._chosen(
+            archive, scales, front, genomes, mean.T, spread.T, wide=bool(rng.random() < 0.5)
+        )
 
     # What the model is told
 
@@ -110,11 +129,11 @@ class Assistant:
         others: list[Encoded] = [*failed, *archive.pending]
         rows, outputs = len(chosen) + len(others), self.objectives + infeasible
         n = padded_size(rows, SMALLEST)
-        genomes, active = np.full((n, len(self.space)), 0.5, np.float32), np.zeros((n, len(self.space)), bool)
+        genomes, active = np.full((n, len(self.space)), 0.5, np.float64), np.zeros((n, len(self.space)), bool)
         genomes[: len(chosen)], active[: len(chosen)] = archive.genomes[chosen], archive.active[chosen]
         for row, encoded in enumerate(others, len(chosen)):
             genomes[row], active[row] = encoded.genome, encoded.active
-        mask, values = np.zeros((outputs, n), bool), np.zeros((outputs, n), np.float32)
+        mask, values = np.zeros((outputs, n), bool), np.zeros((outputs, n), np.float64)
         mask[: self.objectives, : len(chosen)] = True
         values[: self.objectives, : len(chosen)] = targets[chosen].T
         if (
@@ -137,7 +156,7 @@ class Assistant:
 
     def _starts(self, archive: Archive, rng: np.random.Generator) -> np.ndarray:
         """The inner population's first genomes `[POPULATION, genes]`: half the front's, half strangers."""
-        starts = rng.random((POPULATION, len(self.space)), np.float32)
+        starts = rng.random((POPULATION, len(self.space)), np.float64)
         best = archive.front if len(archive.front) else np.arange(len(archive))
         members = rng.permutation(best)[: POPULATION // 2]
         starts[: len(members)] = archive.genomes[members]
@@ -146,7 +165,7 @@ class Assistant:
     def _pool(self, archive: Archive, rng: np.random.Generator) -> np.ndarray:
         """Candidates beside those that the inner search finds `[POOL, genes]`: neighbours of the front, and
         strangers."""
-        pool = rng.random((POOL, len(self.space)), np.float32)
+        pool = rng.random((POOL, len(self.space)), np.float64)
         near = islice(neighbouring_genomes(self.space, archive, rng), POOL * 3 // 4)
         for row, genome in enumerate(near):
             pool[row] = genome
@@ -161,40 +180,40 @@ class Assistant:
         observed: np.ndarray,
         genomes: np.ndarray,
         mean: np.ndarray,
-        margin: np.ndarray,
+        spread: np.ndarray,
+        *,
+        wide: bool,
     ) -> Iterator[Configuration]:
-        """The candidates by the hypervolume they would add, new or not. Mean and margin are `[outputs, n]`."""
+        """The candidates by the hypervolume they are expected to add, new or not. Mean and spread are
+        `[n, outputs]`."""
         front = observed[archive.front] if len(archive.front) else observed
-        reference = np.maximum(np.quantile(observed, 0.9, axis=0), front.max(0) + 0.1)
+        reference = reference_point(front, observed, wide=wide)
         feasible = np.ones(len(genomes))
-        if len(mean) > self.objectives:
-            feasible = np.clip(0.5 - mean[-1], 0.0, 1.0)
-        hopes, doubt = (mean - margin)[: self.objectives].T, margin[: self.objectives].sum(0)
+        if mean.shape[1] > self.objectives:
+            feasible = np.clip(0.5 - mean[:, -1], 0.0, 1.0)
+        mean, spread = mean[:, : self.objectives], spread[:, : self.objectives]
 
-        def order(rows: np.ndarray, hopes: np.ndarray) -> np.ndarray:
+        def order(rows: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
             """What likely fails comes last, however much it promises: beyond a boundary the promise is extrapolated.
             Where nothing promises to improve, the least known goes first."""
-            gain = hypervolume_improvement(front, hopes, reference) * feasible[rows]
-            return rows[np.lexsort((-doubt[rows], -gain, feasible[rows] < LEAST_FEASIBLE))]
+            gain = expected_improvement(front, mean, spread, reference) * feasible[rows]
+            return rows[np.lexsort((-spread.sum(1), -gain, feasible[rows] < LEAST_FEASIBLE))]
 
-        best = order(np.arange(len(genomes)), hopes)
+        best = order(np.arange(len(genomes)), mean, spread)
         if self._known is not None:
-            best = self._told(best, archive, scales, genomes, hopes, order)
+            rows, values = self._told(best, archive, scales, genomes)
+            if len(rows):
+                told = np.isfinite(values)
+                best = order(rows, np.where(told, values, mean[rows]), np.where(told, 0.0, spread[rows]))
         yield from (self.space.decode(genomes[row]) for row in best)
 
     def _told(
-        self,
-        best: np.ndarray,
-        archive: Archive,
-        scales: Sequence[Scale],
-        genomes: np.ndarray,
-        hopes: np.ndarray,
-        order: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> np.ndarray:
-        """Some candidates again, by what is known of them rather than what was modelled."""
+        self, best: np.ndarray, archive: Archive, scales: Sequence[Scale], genomes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Some new candidates, and their objectives `[k, objectives]` as known, on the model's scale; NaN where not."""
         assert self._known is not None
         rows: dict[str, int] = {}
-        exact = hopes.copy()
+        values: list[list[float]] = []
         # half by promise, half spread over the rest, for the model may be wrong about what is known
         rest = best[TOLD // 2 :]
         for row in [*best[: TOLD // 2], *rest[:: max(1, 2 * len(rest) // TOLD)]]:
@@ -203,13 +222,11 @@ class Assistant:
             if key in archive.keys or key in rows:
                 continue
             rows[key] = int(row)
-            for column, value in enumerate(self._known(configuration)):
-                if np.isfinite(value):
-                    exact[row, column] = scales[column](np.array([value]))[0]
+            known = zip(scales, self._known(configuration), strict=True)
+            values.append([scale(np.array([v]))[0] if np.isfinite(v) else np.nan for scale, v in known])
             if len(rows) >= TOLD:
                 break
-        chosen = np.array(list(rows.values()), int)
-        return order(chosen, exact[chosen]) if len(chosen) else best
+        return np.array(list(rows.values()), int), np.array(values, float).reshape(-1, self.objectives)
 
     def _run(self, rng: np.random.Generator, rows: Rows, *arguments: Any) -> tuple[np.ndarray, ...]:
         """The compiled half, on arrays of sizes that few archives differ in."""

@@ -13,6 +13,8 @@ from ecojax.search.activity import Conditions, active_genes
 from ecojax.search.genes import Genes
 from ecojax.search.nsga2 import NSGA2
 
+EDGE = 0.05  # of a gene's range
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -40,8 +42,22 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
     """A program `(seed, *rows, fit_rows, starts, pool, optimism, kinds, conditions) -> (genomes, mean, spread)`.
 
     The arguments are as `Assistant` makes them. The genomes `[k, genes]` are the pool's, and the inner population's
-    at every so many generations; mean and spread are `[outputs, k]`.
+    at every so many generations, also with its real genes put on their bounds; mean and spread are `[outputs, k]`.
+
+    In double precision, whatever the process is set to: in single, a covariance of some hundred rows needs so much
+    noise on its diagonal that the model cannot tell neighbours apart, and explores where it should refine.
     """
+    with jax.enable_x64(True):
+        compiled = _program(sizes)
+
+    def run(*arguments: Any) -> Any:
+        with jax.enable_x64(True):
+            return compiled(*arguments)
+
+    return run
+
+
+def _program(sizes: Sizes) -> Callable[..., Any]:
     algorithm = NSGA2(
         population_size=sizes.population, solution=jnp.zeros(sizes.genes), num_objectives=sizes.objectives
     )
@@ -61,7 +77,7 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
         kinds: Genes,
         conditions: Conditions,
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        key, categorical = jax.random.key(seed), kinds.categorical
+        key, categorical = jax.random.key(seed, impl="threefry2x32"), kinds.categorical
         params = defaults.replace(genes=kinds)
         genomes = kinds.snap(genomes)
         few, few_active = genomes[fit_index], active[fit_index]
@@ -90,6 +106,11 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
             modelled = sizes.outputs > sizes.objectives
             return objective, jnp.maximum(mean[-1], 0.0) if modelled else jnp.zeros(len(candidates))
 
+        def to_edges(candidates: jax.Array) -> jax.Array:
+            """Real genes near a bound put on it, which variation approaches and never reaches."""
+            edged = jnp.where(candidates < EDGE, 0.0, jnp.where(candidates > 1 - EDGE, 1.0, candidates))
+            return jnp.where(kinds.levels > 0, candidates, edged)
+
         def generation(state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
             ask_key, tell_key = jax.random.split(key)
             children, state = algorithm.ask(ask_key, state, params)
@@ -102,10 +123,10 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
         state = algorithm.init(first_key, starts, fitness, params, violation)
         _, populations = jax.lax.scan(generation, state, jax.random.split(loop_key, sizes.generations))
         kept = populations[sizes.kept_every - 1 :: sizes.kept_every].reshape(-1, sizes.genes)
-        candidates = jnp.concatenate([pool, kept])
+        candidates = jnp.concatenate([pool, kept, to_edges(kept)])
         return (candidates, *judge(candidates))
 
-    def shape(*size: int, dtype: Any = jnp.float32) -> Any:
+    def shape(*size: int, dtype: Any = jnp.float64) -> Any:
         return jax.ShapeDtypeStruct(size, dtype)
 
     genes, rows, outputs = sizes.genes, sizes.rows, sizes.outputs

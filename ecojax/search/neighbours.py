@@ -10,7 +10,8 @@ import numpy as np
 from ecojax.search.archive import Archive
 from ecojax.space import Configuration, SearchSpace
 
-STEP = 0.15  # standard deviation of a step in a gene without levels
+STEP = 0.15  # standard deviation of the largest steps in a gene without levels
+FINER = 1.5  # decades down to the smallest
 
 
 def neighbours(space: SearchSpace, archive: Archive, rng: np.random.Generator) -> Iterator[Configuration]:
@@ -24,7 +25,7 @@ def neighbouring_genomes(
     """The same as genomes `[genes]`.
 
     An ordered or integer gene goes one level up or down, a categorical one to any other, a continuous one by a
-    normal step.
+    normal step of a random scale, at most to its bound.
     """
     moves = [
         (row, gene, direction)
@@ -48,7 +49,8 @@ def _directions(space: SearchSpace, gene: int) -> int:
 def _moved(space: SearchSpace, gene: int, u: float, direction: int, rng: np.random.Generator) -> float:
     levels = int(space.levels[gene])
     if not levels:
-        return u + (1 if direction else -1) * abs(rng.normal(0.0, STEP))
+        step = abs(rng.normal(0.0, STEP)) * 10 ** -rng.uniform(0.0, FINER)
+        return float(np.clip(u + step if direction else u - step, 0.0, 1.0))
     level = min(int(u * levels), levels - 1)
     if space.categorical[gene]:
         return ((level + 1 + direction) % levels + 0.5) / levels

@@ -3,7 +3,9 @@
 Matérn-5/2 with a length scale a gene (Snoek et al., "Practical Bayesian optimization", NIPS 2012). Two genes differ by
 their squared difference where both are active and ordered, by 0 or 1 where they are categories, by 1 where only one
 is active, and by 0 where neither is (Lévesque et al., "Bayesian optimization for conditional hyperparameter spaces",
-IJCNN 2017). Hyperparameters are the maximum a posteriori of a few dozen steps of Adam on analytic gradients.
+IJCNN 2017). Hyperparameters are the maximum a posteriori of a few dozen steps of Rprop (Riedmiller and Braun, ICNN
+1993) on analytic gradients. It heeds their signs alone: length scales that differ by orders of magnitude converge in
+forty steps, where Adam is half-way after three hundred.
 
 Rows are padded to fixed sizes; `mask` says which of them an output has observed.
 """
@@ -15,11 +17,11 @@ import jax.numpy as jnp
 import optax
 
 STEPS = 40
-LEARNING_RATE = 0.15
+FIRST_STEP, LONGEST_STEP = 0.15, 1.0
 LENGTH_SCALE_SPREAD = 1.0  # standard deviations of the log-normal priors
 NOISE_PRIOR, NOISE_SPREAD = -7.0, 1.5  # of the logarithm of the noise's variance, targets having variance one
 SIGNAL_SPREAD = 0.5
-LEAST_NOISE = 1e-4  # what single precision can tell from zero with some hundred rows
+LEAST_NOISE = 1e-7  # keeps the covariance of some hundred rows positive definite in double precision
 
 
 class Hyperparameters(NamedTuple):
@@ -58,7 +60,7 @@ def fit(distances: jax.Array, targets: jax.Array, mask: jax.Array) -> Hyperparam
     Args: distances `[n, n, genes]`; targets `[outputs, n]`, of mean zero and variance one; mask bool `[outputs, n]`.
     """
     outputs, genes = targets.shape[0], distances.shape[-1]
-    centre = jnp.log(0.3 * jnp.sqrt(jnp.float32(genes)))  # more genes, each matters less
+    centre = jnp.log(0.3 * jnp.sqrt(jnp.asarray(genes, targets.dtype)))  # more genes, each matters less
     start = Hyperparameters(
         jnp.full((outputs, genes), centre), jnp.zeros(outputs), jnp.full(outputs, NOISE_PRIOR)
     )
@@ -80,12 +82,13 @@ def fit(distances: jax.Array, targets: jax.Array, mask: jax.Array) -> Hyperparam
             jnp.exp(theta.noise) * jnp.trace(sensitivity) - (theta.noise - NOISE_PRIOR) / NOISE_SPREAD**2,
         )
 
-    optimizer = optax.adam(LEARNING_RATE)
+    optimizer = optax.rprop(FIRST_STEP, max_step_size=LONGEST_STEP)
 
     def step(carry: tuple[Hyperparameters, optax.OptState], _: None) -> tuple[tuple, None]:
         theta, state = carry
         gradient = jax.vmap(ascent)(theta, targets, mask)
-        updates, state = optimizer.update(jax.tree.map(jnp.negative, gradient), state)
+        downhill = jax.tree.map(lambda g: jnp.nan_to_num(-g), gradient)
+        updates, state = optimizer.update(downhill, state)
         return (optax.apply_updates(theta, updates), state), None
 
     (theta, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=STEPS)
@@ -128,7 +131,7 @@ def predict(
         explained = ((covariance @ root.T) ** 2).sum(
             1
         )  # a sum of squares keeps its digits, a product does not
-        return covariance @ alpha, jnp.sqrt(jnp.maximum(signal - explained, 1e-8))
+        return covariance @ alpha, jnp.sqrt(jnp.maximum(signal - explained, 1e-12))
 
     return jax.vmap(one)(posterior.hyperparameters, posterior.mask, posterior.root, posterior.alpha)
 
