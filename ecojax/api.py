@@ -113,7 +113,7 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     network = inputs.network(trial.configuration, study.settings["resolved_precision"])
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
-    settings = study.settings | {"study": study.name}
+    settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
     return export_trial(network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names)
 
 
@@ -237,6 +237,7 @@ def _run(
         violation=(lambda c: violation(known(c), before_training)) if before_training else None,
         known=known_objectives if set(names) & set(settings.objectives) else None,
         queue=settings.enqueue,
+        replicate=settings.replicate,
         prior=prior_map(evaluator.task.space),
     )
     began = time.perf_counter()

@@ -54,6 +54,7 @@ class SearchSettings(BaseModel):
     population: Annotated[int, Field(ge=2)] = 12
     enqueue: list[dict[str, Any]] = []
     start_from: list[str] = []
+    replicate: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 10
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 

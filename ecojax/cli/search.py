@@ -41,6 +41,13 @@ def search(
         Option("--from", help="Folder of a study whose frontier is tried first; repeat.", metavar="FOLDER"),
     ] = None,
     population: Annotated[int | None, Option(help="Parents that the search keeps.")] = None,
+    replicate: Annotated[
+        int | None,
+        Option(
+            help="Every so many trials, train a frontier member again from another seed; 0 never.",
+            metavar="N",
+        ),
+    ] = None,
     epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
@@ -101,6 +108,7 @@ def search(
         "enqueue": enqueue,
         "start_from": start_from or None,
         "population": population,
+        "replicate": replicate,
         "epochs": epochs,
         "seed": seed,
         "data_dir": data_dir,

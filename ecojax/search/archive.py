@@ -3,6 +3,7 @@
 Everything here is sorted by configuration, so that nothing depends on the order in which trials ended.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,18 +68,19 @@ class Archive:
     Attributes:
         genomes: float32 [n, genes]. active: bool [n, genes].
         objectives: [n, objectives], means over replicates. standard_errors: likewise, NaN for a single one.
-        replicates: int [n]. violation: [n], the mean.
+        replicates: int [n], successes. attempts: int [n], with those that failed or still run. violation: [n], the
+            mean.
     """
 
     def __init__(self, encoder: Encoder, observations: Sequence[Observation], objectives: int):
         succeeded: dict[str, tuple[Encoded, list[Observation]]] = {}
-        self.keys: set[str] = set()
+        attempts: Counter[str] = Counter()
         self._failed: dict[str, Encoded] = {}
         self._pending: dict[str, Encoded] = {}
         self._configurations: dict[str, Configuration] = {}
         for observation in observations:
             encoded = encoder(observation.configuration)
-            self.keys.add(encoded.key)
+            attempts[encoded.key] += 1
             self._configurations[encoded.key] = dict(observation.configuration)
             if observation.objectives is not None:
                 succeeded.setdefault(encoded.key, (encoded, []))[1].append(observation)
@@ -86,6 +88,7 @@ class Archive:
                 self._pending[encoded.key] = encoded
             else:
                 self._failed[encoded.key] = encoded
+        self.keys = set(attempts)
         rows = [succeeded[key] for key in sorted(succeeded)]
         genes = len(encoder.space)
         self.row_keys = sorted(succeeded)
@@ -100,6 +103,7 @@ class Archive:
             ]
         ).reshape(-1, objectives)
         self.replicates = np.array([len(value) for value in values], int)
+        self.attempts = np.array([attempts[key] for key in self.row_keys], int)
         self.violation = np.array([np.mean([o.violation for o in group]) for _, group in rows], float)
 
     def __len__(self) -> int:

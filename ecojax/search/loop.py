@@ -4,7 +4,8 @@ Knows nothing of models, datasets or watts: `evaluate` is any function from a co
 `Outcome`, and every side effect is the store's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def run(
             archive = [observe(trial, objectives, constraints) for trial in trials.values()]
             proposal = engine.propose(step, archive)
             if proposal is None:
-                return f"all {len(trials)} configurations of the space have been tried"
+                return f"all {_configurations(trials.values())} configurations of the space have been tried"
             trial = store.start(
                 step, proposal.configuration, origin=proposal.origin, seed=trial_seed(engine.seed, step)
             )
@@ -136,6 +137,10 @@ def violation(metrics: Mapping[str, float], constraints: Mapping[str, Mapping[st
 def trial_seed(seed: int, step: int) -> int:
     """The seed of trial `step`: its weights, data order and augmentation."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0]) >> 1
+
+
+def _configurations(trials: Iterable[Trial]) -> int:
+    return len({json.dumps(dict(trial.configuration), sort_keys=True) for trial in trials})
 
 
 def _stop_if_hopeless(ended: Sequence[Trial], population: int) -> None:
