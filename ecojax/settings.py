@@ -90,6 +90,11 @@ def resolve(config: str | Path | None, overrides: Mapping[str, Any]) -> tuple[Se
     return _validated(table | given, source=source, options=set(given)), source
 
 
+def check(values: Mapping[str, Any], *, source: str) -> None:
+    """Raises `InputError` naming `source` and the key for what is no setting, or no value of it."""
+    _validated(values, source=source)
+
+
 def restore(record: Mapping[str, Any], changes: Mapping[str, Any], *, source: str) -> SearchSettings:
     """The settings that a study stored, with `changes`. Raises `InputError` when they are not settings."""
     stored = {name: value for name, value in record.items() if name in SearchSettings.model_fields}

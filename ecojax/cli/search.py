@@ -22,6 +22,10 @@ def search(
     resume: Annotated[
         bool, Option("--resume", help="Go on with the study in --out after an interruption.")
     ] = False,
+    migrate: Annotated[
+        bool,
+        Option("--migrate", help="With --resume: go on in a changed space, with the trials that lie in it."),
+    ] = False,
     evaluations: Annotated[int | None, Option(help="Configurations to evaluate, in all.")] = None,
     budget: Annotated[
         str | None, Option(help="Stop after so much time or energy, as in 2h, 30min, 50Wh, 500kJ.")
@@ -130,6 +134,7 @@ def search(
                 config=config,
                 out=out,
                 resume=resume,
+                migrate=migrate,
                 meter=meter,
                 listener=listener,
                 on_data=listener.data_progress,
