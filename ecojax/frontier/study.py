@@ -83,12 +83,16 @@ class Study:
         return sorted(trials, key=lambda trial: trial.id)
 
     def configurations(self) -> list[Trial]:
-        """The feasible configurations, each by the first of its trials, in the order of those.
+        """The feasible configurations with finite objectives, each by the first of its trials, in the order of those.
 
         Where there are several trials of one, the figures are means over them, with their spread and the number of
         `repeats` (see `ecojax.frontier.repeats.merged`).
         """
-        return [merged(group) for group in self._feasible_groups()]
+        groups = [list(filter(self._finite, group)) for group in self._feasible_groups()]
+        return [merged(group) for group in groups if group]
+
+    def _finite(self, trial: Trial) -> bool:
+        return all(math.isfinite(trial.metrics.get(name, math.nan)) for name in self.objectives)
 
     def repeats_of(self, trial: Trial) -> list[Trial]:
         """The complete trials of `trial`'s configuration, itself among them, by id."""
@@ -188,9 +192,9 @@ class Study:
     def hypervolume_reference(self) -> dict[str, float] | None:
         """The point that the hypervolume is measured from: accuracy 0, and the worst of every cost.
 
-        The worst over all feasible trials, in the metrics' units; None when there is none.
+        The worst over all feasible configurations, in the metrics' units; None when there is none.
         """
-        trials = self.feasible()
+        trials = self.configurations()
         if not trials:
             return None
         return {

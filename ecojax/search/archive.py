@@ -17,7 +17,8 @@ from ecojax.space import Configuration, SearchSpace
 
 @dataclass(frozen=True)
 class Observation:
-    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs.
+    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs. One that is
+    no finite number is a failure too.
 
     `violation` is the sum by which constraints were exceeded, each relative to its bound; 0 where feasible.
     `pending` marks a trial that was proposed and has not ended. Several observations of one configuration are
@@ -82,7 +83,7 @@ class Archive:
             encoded = encoder(observation.configuration)
             attempts[encoded.key] += 1
             self._configurations[encoded.key] = dict(observation.configuration)
-            if observation.objectives is not None:
+            if observation.objectives is not None and np.isfinite(observation.objectives).all():
                 succeeded.setdefault(encoded.key, (encoded, []))[1].append(observation)
             elif observation.pending:
                 self._pending[encoded.key] = encoded
@@ -128,7 +129,7 @@ class Archive:
         """int [k]: the rows that are feasible and non-dominated."""
         if not len(self):
             return np.zeros(0, int)
-        feasible = np.flatnonzero((self.violation <= 0) & np.isfinite(self.objectives).all(1))
+        feasible = np.flatnonzero(self.violation <= 0)
         if not len(feasible):
             return feasible
         return feasible[np.asarray(is_non_dominated(self.objectives[feasible]))]
