@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.space import Configuration, SearchSpace
-from ecojax.study import Trial
+
+if TYPE_CHECKING:  # ask and tell needs no study
+    from ecojax.study import Trial
 
 
 def difference(written: SearchSpace, now: SearchSpace) -> str | None:
@@ -51,14 +53,14 @@ def migrated(
 
 def adopter(
     earlier: Sequence[tuple[int, SearchSpace]], now: SearchSpace
-) -> Callable[[Trial], Configuration | None]:
+) -> "Callable[[Trial], Configuration | None]":
     """What a trial's configuration is in the space `now`, as a function; None where it has none like it.
 
     `earlier` are the spaces that a study had before: each held for the trials of a smaller id than is given with it,
     and the oldest comes first.
     """
 
-    def adopt(trial: Trial) -> Configuration | None:
+    def adopt(trial: "Trial") -> Configuration | None:
         for until, space in earlier:
             if trial.id < until:
                 return migrated(trial.configuration, space, now)
