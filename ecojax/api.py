@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.frontier import Study
-from ecojax.settings import SearchSettings, option_name, read_configurations, resolve, restore
+from ecojax.settings import (
+    SearchSettings,
+    check,
+    option_name,
+    read_config,
+    read_configurations,
+    resolve,
+    restore,
+)
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from ecojax.export import Model
     from ecojax.search.loop import Listener
     from ecojax.space import Configuration, SearchSpace
+    from ecojax.study import Trial
     from ecojax.trial.evaluator import Evaluator
 
 VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
@@ -42,6 +51,7 @@ MUST_AGREE = (
     "energy_provenance",
 )
 RESUMABLE = {"evaluations", "budget", "patience", "data_dir"}  # what may change when a study goes on
+MIGRATABLE = {"families", "space", "pin"}  # and what with migrate
 
 
 def search(
@@ -50,6 +60,7 @@ def search(
     config: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    migrate: bool = False,
     listener: "Listener | None" = None,
     on_data: "Callable[[Progress], None] | None" = None,
     meter: "Meter | str | None" = None,
@@ -63,6 +74,9 @@ def search(
         out: the study's folder, new or empty; by default `runs/<dataset>-<number>`.
         resume: go on with the study in `out`; of the options, only evaluations, budget, patience and data_dir may
             change.
+        migrate: with resume, go on in another space: that of `config`, or of the options families, space and pin, or
+            the one that this version of ecojax has. Trials that lie in it are kept for the search; the others stay in
+            the study. Without it, a space that has changed is refused.
         listener: hears of trials as they start and end. on_data: hears of downloads and decoding.
         meter: `auto`, `nvml`, `modeled`, or a `Meter` of your own, which stays open.
         options: any field of `SearchSettings`, such as evaluations, population, epochs, seed. `enqueue` is a list of
@@ -79,7 +93,9 @@ def search(
     else:
         own_meter = meter
     if resume:
-        return _resume(out, config, options, own_meter, listener, on_data)
+        return _resume(out, config, options, own_meter, listener, on_data, migrate=migrate)
+    if migrate:
+        raise InputError("--migrate goes on with a study in another space; add --resume and --out FOLDER")
     enqueue_source = None
     if "enqueue" in options:
         enqueue_source = "the option enqueue"
@@ -113,7 +129,7 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     network = inputs.network(trial.configuration, study.settings["resolved_precision"])
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
-    settings = study.settings | {"study": study.name}
+    settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
     return export_trial(network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names)
 
 
@@ -131,11 +147,22 @@ def _resume(
     meter: "Meter | None",
     listener: "Listener | None",
     on_data: "Callable[[Progress], None] | None",
+    *,
+    migrate: bool,
 ) -> Study:
     if out is None:
         raise InputError("--resume needs the study's folder; add --out FOLDER")
     if config is not None:
-        raise InputError("--resume goes on with the study's own settings; leave --config out")
+        if not migrate:
+            raise InputError(
+                "--resume goes on with the study's own settings; leave --config out, or add --migrate for its space"
+            )
+        table = read_config(Path(config))
+        check(table, source=str(config))
+        for name in ("enqueue", "start_from"):  # the study has a queue of its own
+            table.pop(name, None)
+        options = table | dict(options)
+    resumable = RESUMABLE | MIGRATABLE if migrate else RESUMABLE
     for name in ("enqueue", "start_from"):
         if name in options:
             raise InputError(f"--resume goes on with the study's own queue; leave {option_name(name)} out")
@@ -144,25 +171,80 @@ def _resume(
         stored = store.settings()
         known = {name: value for name, value in stored.items() if name in SearchSettings.model_fields}
         for name, value in options.items():
-            if name not in RESUMABLE and _as_json(name, value) != known.get(name):
+            if name not in resumable and _as_json(name, value) != known.get(name):
                 raise InputError(
                     f"{option_name(name)} {value} differs from the study '{folder}' "
                     f"({known.get(name)}); leave it out, or start a new study with another --out"
                 )
-        changes = {name: value for name, value in options.items() if name in RESUMABLE}
-        settings = restore(stored, changes, source=f"the study '{folder}'")
-        with _evaluator(settings, f"the study '{folder}'", meter, on_data) as (evaluator, facts):
+        changes = {name: value for name, value in options.items() if name in resumable}
+        source = f"the study '{folder}'" if config is None else str(config)
+        settings = restore(stored, changes, source=source)
+        with _evaluator(settings, source, meter, on_data) as (evaluator, facts):
             for name in MUST_AGREE:
                 if facts[name] != stored.get(name):
                     raise StudyError(
                         f"the study '{folder}' has {name} = {stored.get(name)}, here it is {facts[name]}: its figures "
                         "would not compare; go on where it was begun, or start a new study"
                     )
-            for name, value in changes.items():
-                store.set(name, value)
+            settings = _in_the_space(
+                store, settings, evaluator.task.space, migrate=migrate, listener=listener
+            )
+            for name in changes:
+                store.set(name, settings.model_dump(mode="json")[name])
             store.set("versions", facts["versions"])
             _run(store, settings, evaluator, listener)
     return Study.open(folder)
+
+
+def _in_the_space(
+    store: StudyStore,
+    settings: SearchSettings,
+    space: "SearchSpace",
+    *,
+    migrate: bool,
+    listener: "Listener | None",
+) -> SearchSettings:
+    """The settings with a queue that lies in `space`, where the study's is another and `migrate` allows it.
+
+    Raises `StudyError` naming a parameter that differs where it does not.
+    """
+    from ecojax.search.loop import Listener
+    from ecojax.search.migration import difference, migrated
+    from ecojax.space import SearchSpace
+
+    records = store.settings().get("space_records")
+    written = SearchSpace.from_records(records) if records else space
+    changed = difference(written, space)
+    if changed is None:
+        return settings
+    folder = store.folder
+    if not migrate:
+        raise StudyError(
+            f"the study '{folder}' searched another space: {changed}; go on with the ecojax and settings that it was "
+            f"begun with, add --migrate to keep what lies in the new space, or start a new study with --from {folder}"
+        )
+    trials = store.trials()
+    queue = [migrated(configuration, written, space) for configuration in settings.enqueue]
+    settings = settings.model_copy(update={"enqueue": [c for c in queue if c is not None]})
+    earlier = store.settings().get("earlier_spaces", [])
+    until = max((trial.id for trial in trials), default=-1) + 1
+    store.set("earlier_spaces", [*earlier, {"until": until, "space": records}])
+    store.set("space_records", space.to_records())
+    store.set("enqueue", settings.enqueue)
+    kept = [adopted for adopted in map(_adopter(store, space), trials) if adopted is not None]
+    (listener or Listener()).noted(
+        f"--migrate: {changed}; of {len(trials)} trials {len(kept)} lie in the new space, the others stay in the study "
+        "and out of the search"
+    )
+    return settings
+
+
+def _adopter(store: StudyStore, space: "SearchSpace") -> "Callable[[Trial], Configuration | None]":
+    from ecojax.search.migration import adopter
+    from ecojax.space import SearchSpace
+
+    earlier = store.settings().get("earlier_spaces", [])
+    return adopter([(of["until"], SearchSpace.from_records(of["space"])) for of in earlier], space)
 
 
 def _as_json(name: str, value: Any) -> Any:
@@ -237,6 +319,7 @@ def _run(
         violation=(lambda c: violation(known(c), before_training)) if before_training else None,
         known=known_objectives if set(names) & set(settings.objectives) else None,
         queue=settings.enqueue,
+        replicate=settings.replicate,
         prior=prior_map(evaluator.task.space),
     )
     began = time.perf_counter()
@@ -252,6 +335,7 @@ def _run(
             if settings.patience is None
             else Stagnation(settings.patience, settings.population),
             listener=listener,
+            adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
         )
         store.set("stopped", reason)
     finally:

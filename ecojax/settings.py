@@ -54,6 +54,7 @@ class SearchSettings(BaseModel):
     population: Annotated[int, Field(ge=2)] = 12
     enqueue: list[dict[str, Any]] = []
     start_from: list[str] = []
+    replicate: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 10
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -87,6 +88,11 @@ def resolve(config: str | Path | None, overrides: Mapping[str, Any]) -> tuple[Se
         if name in given:
             given[name] = table.get(name, {}) | given[name]
     return _validated(table | given, source=source, options=set(given)), source
+
+
+def check(values: Mapping[str, Any], *, source: str) -> None:
+    """Raises `InputError` naming `source` and the key for what is no setting, or no value of it."""
+    _validated(values, source=source)
 
 
 def restore(record: Mapping[str, Any], changes: Mapping[str, Any], *, source: str) -> SearchSettings:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.quantities import joules
+from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.search.loop import Listener
 from ecojax.study import Status, Trial
 
@@ -29,6 +30,7 @@ class Silent(Listener):
         self.folder: Path | None = None
         self.planned = 0
         self._ended_here = 0
+        self._complete: list[Trial] = []
         self._frontier: list[Trial] = []
 
     def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
@@ -74,7 +76,8 @@ class Silent(Listener):
         self.counts[trial.status] += 1
         self.spent_j += trial.metrics.get("trial_energy_j", 0.0)
         if trial.complete:
-            self._frontier = _non_dominated([*self._frontier, trial])
+            self._complete.append(trial)
+            self._frontier = _non_dominated([merged(group) for group in by_configuration(self._complete)])
 
 
 class Log(Silent):

@@ -22,6 +22,10 @@ def search(
     resume: Annotated[
         bool, Option("--resume", help="Go on with the study in --out after an interruption.")
     ] = False,
+    migrate: Annotated[
+        bool,
+        Option("--migrate", help="With --resume: go on in a changed space, with the trials that lie in it."),
+    ] = False,
     evaluations: Annotated[int | None, Option(help="Configurations to evaluate, in all.")] = None,
     budget: Annotated[
         str | None, Option(help="Stop after so much time or energy, as in 2h, 30min, 50Wh, 500kJ.")
@@ -41,6 +45,13 @@ def search(
         Option("--from", help="Folder of a study whose frontier is tried first; repeat.", metavar="FOLDER"),
     ] = None,
     population: Annotated[int | None, Option(help="Parents that the search keeps.")] = None,
+    replicate: Annotated[
+        int | None,
+        Option(
+            help="Every so many trials, train a frontier member again from another seed; 0 never.",
+            metavar="N",
+        ),
+    ] = None,
     epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
@@ -101,6 +112,7 @@ def search(
         "enqueue": enqueue,
         "start_from": start_from or None,
         "population": population,
+        "replicate": replicate,
         "epochs": epochs,
         "seed": seed,
         "data_dir": data_dir,
@@ -122,6 +134,7 @@ def search(
                 config=config,
                 out=out,
                 resume=resume,
+                migrate=migrate,
                 meter=meter,
                 listener=listener,
                 on_data=listener.data_progress,

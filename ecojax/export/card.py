@@ -48,7 +48,7 @@ def model_card(
         "## How it was found",
         _table(("", ""), _origin(trial, settings)),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _limits(trial, energy, dataset)),
+        "\n".join(f"- {limit}" for limit in _limits(trial, energy, dataset, settings.get("repeats") or ())),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -152,7 +152,7 @@ def _origin(trial: Trial, settings: Mapping[str, Any]) -> Iterable[tuple[str, st
         yield "versions", ", ".join(f"{name} {version}" for name, version in settings["versions"].items())
 
 
-def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str) -> Iterable[str]:
+def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str, repeats: Sequence[Trial]) -> Iterable[str]:
     yield (
         "It was selected by its validation accuracy among many, so that figure is optimistic"
         + (
@@ -162,6 +162,13 @@ def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str) -> Iterable[s
         )
     )
     yield "It was trained once, from a single seed; another seed may come out better or worse."
+    others = [other for other in repeats if other.id != trial.id and "accuracy" in other.metrics]
+    if others:
+        shares = ", ".join(f"{100 * other.metrics['accuracy']:.2f} % (trial {other.id})" for other in others)
+        yield (
+            "Its configuration was trained from other seeds too, with validation accuracies "
+            f"{shares}; every figure here is of this training alone."
+        )
     yield (
         f"Its energy holds at batch size {energy['batch_size']}, in {energy['precision']}, on "
         f"{_text(energy['device'])}; elsewhere, measure again."

@@ -38,7 +38,7 @@ def export_trial(
 
     Args:
         network: the trial's network. `arrays`: its weights by name, as `Network.to_arrays` gives them.
-        settings: the study's; `study` is its name.
+        settings: the study's; `study` is its name, `repeats` the complete trials of the same configuration.
         class_names: one for each of the network's classes, in order.
 
     Raises:

@@ -66,8 +66,11 @@ def satisfying(trials: Sequence[Trial], wanted: Sequence[Condition], kind: str) 
 def pick(study: "Study", text: str) -> Trial:
     """The trial of `study` that `text` asks for; see `Study.pick`."""
     text = text.strip()
-    if text.isdecimal():
-        return _by_id(study, int(text))
+    # a member's figures may be means; what is taken home is one training
+    return _by_id(study, int(text) if text.isdecimal() else _member(study, text).id)
+
+
+def _member(study: "Study", text: str) -> Trial:
     if text == "best":
         return study.require_frontier()[0]
     if text == "knee":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
 from ecojax.frontier.quantities import quantity, scale
+from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.study import Study
 from ecojax.frontier.table import SPREADS
 from ecojax.study import METRICS, Trial
@@ -22,7 +23,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # From the palette of Okabe and Ito, which readers with any colour vision tell apart.
 _FRONTIER, _KNEE, _OTHERS, _INFEASIBLE = "#0072B2", "#D55E00", "#999999", "#CC79A7"
-_INTERVAL = {"accuracy_se": 1.96, "energy_per_sample_j_ci95": 1.0}  # to the half width of 95 %
+_INTERVAL = {"energy_per_sample_j_ci95": 1.0}  # to the half width of 95 %; a standard error takes 1.96
 _LABEL_WIDTH, _LABEL_HEIGHT = 24, 14  # pixels of the figure, at its own resolution
 
 
@@ -148,7 +149,10 @@ def _over_trials(axes: "Axes", study: Study) -> None:
     trials = study.feasible()
     values = y.values(trials)
     best = max if METRICS[y.metric].direction == "maximize" else min
-    so_far = [best(values[: count + 1]) for count in range(len(values))]
+    so_far = [
+        best(y.values([merged(group) for group in by_configuration(trials[: count + 1])]))
+        for count in range(len(trials))
+    ]
     axes.plot([t.id for t in trials], values, "o", markersize=4, color=_OTHERS, label="trials")
     axes.step([t.id for t in trials], so_far, where="post", color=_FRONTIER, label="best so far")
     outside = _infeasible(study)
@@ -166,8 +170,8 @@ def _over_trials(axes: "Axes", study: Study) -> None:
 
 
 def _scatter_others(axes: "Axes", study: Study, members: Sequence[Trial], x: "_Axis", y: "_Axis") -> None:
-    on_frontier = {trial.id for trial in members}
-    others = [trial for trial in study.feasible() if trial.id not in on_frontier]
+    alone = {trial.id for trial in members if repeats(trial) == 1}  # of the others each repeat is shown
+    others = [trial for trial in study.feasible() if trial.id not in alone]
     outside = _infeasible(study)
     for trials, marker, color, label in (
         (others, "o", _OTHERS, f"other trials ({len(others)})"),
@@ -206,7 +210,7 @@ class _Axis:
         spread = SPREADS.get(self.metric, ("",))[0]
         if not any(spread in trial.metrics for trial in trials):
             return None
-        factor = self._scale.factor * _INTERVAL[spread]
+        factor = self._scale.factor * _INTERVAL.get(spread, 1.96)
         above = [trial.metrics.get(spread, 0.0) * factor for trial in trials]
         below = [
             min(half, 0.99 * value) if self.log else half

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.frontier.pick import conditions, pick, satisfying
+from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
 
 if TYPE_CHECKING:
@@ -77,18 +78,43 @@ class Study:
         return [trial for trial in self.trials if trial.complete]
 
     def feasible(self) -> list[Trial]:
-        """The complete trials that meet every constraint, by id."""
+        """The complete trials that meet every constraint, as does every other of their configuration; by id."""
+        trials = [trial for group in self._feasible_groups() for trial in group]
+        return sorted(trials, key=lambda trial: trial.id)
+
+    def configurations(self) -> list[Trial]:
+        """The feasible configurations with finite objectives, each by the first of its trials, in the order of those.
+
+        Where there are several trials of one, the figures are means over them, with their spread and the number of
+        `repeats` (see `ecojax.frontier.repeats.merged`).
+        """
+        groups = [list(filter(self._finite, group)) for group in self._feasible_groups()]
+        return [merged(group) for group in groups if group]
+
+    def _finite(self, trial: Trial) -> bool:
+        return all(math.isfinite(trial.metrics.get(name, math.nan)) for name in self.objectives)
+
+    def repeats_of(self, trial: Trial) -> list[Trial]:
+        """The complete trials of `trial`'s configuration, itself among them, by id."""
+        return next((group for group in by_configuration(self.complete()) if trial in group), [])
+
+    def _feasible_groups(self) -> list[list[Trial]]:
         from ecojax.search.loop import violation
 
-        return [trial for trial in self.complete() if violation(trial.metrics, self.constraints) == 0]
+        return [
+            group
+            for group in by_configuration(self.complete())
+            if all(violation(trial.metrics, self.constraints) == 0 for trial in group)
+        ]
 
     def frontier(self) -> list[Trial]:
-        """The trials for which no feasible one is as good in every objective and better in one.
+        """The configurations for which no feasible one is as good in every objective and better in one, in the means.
 
-        Best first by the first objective, then by the second, and so on. Of trials with exactly the same
-        objectives the earliest stands for all. Empty while no feasible trial is complete.
+        Each is the first of its trials, with the means of all (see `configurations`). Best first by the first
+        objective, then by the second, and so on. Of configurations with exactly the same objectives the earliest
+        stands for all. Empty while no feasible trial is complete.
         """
-        trials = self.feasible()
+        trials = self.configurations()
         if not trials:
             return []
         from ecojax.search.dominance import is_non_dominated
@@ -128,12 +154,14 @@ class Study:
     def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
         """The feasible trial with the best `metric`, among those that satisfy `where`; of several, one on the frontier.
 
+        Repeats count by their mean, and it is as `frontier` gives it.
+
         `where` holds bounds as `pick` takes them: "energy_per_sample_j<=1e-4". Raises `InputError` for an unknown
         metric, malformed bounds, and when no trial satisfies them.
         """
         selectable(metric, "best")
         self.require_frontier()
-        trials = satisfying(self.feasible(), conditions(where) if where else [], "trial")
+        trials = satisfying(self.configurations(), conditions(where) if where else [], "trial")
         recorded = [trial for trial in trials if metric in trial.metrics]
         if not recorded:
             raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
@@ -141,7 +169,10 @@ class Study:
         return min(recorded, key=lambda t: (_minimised(metric, t.metrics[metric]), t.id not in members, t.id))
 
     def pick(self, text: str) -> Trial:
-        """The trial that `text` asks for.
+        """The trial that `text` asks for, as it was recorded.
+
+        Repeats are judged by their mean; of the configuration that is chosen, it is the first trial, with the figures
+        of that one training.
 
         - `knee`: see `knee()`.
         - `best`: the frontier's best in the first objective.
@@ -161,9 +192,9 @@ class Study:
     def hypervolume_reference(self) -> dict[str, float] | None:
         """The point that the hypervolume is measured from: accuracy 0, and the worst of every cost.
 
-        The worst over all feasible trials, in the metrics' units; None when there is none.
+        The worst over all feasible configurations, in the metrics' units; None when there is none.
         """
-        trials = self.feasible()
+        trials = self.configurations()
         if not trials:
             return None
         return {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.quantities import digits, quantity, scale, written
+from ecojax.frontier.repeats import repeats
 from ecojax.frontier.study import Study, metric_names
 from ecojax.study import Trial
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 SPREADS = {
     "accuracy": ("accuracy_se", "± one standard error"),
     "energy_per_sample_j": ("energy_per_sample_j_ci95", "± half of the 95 % interval"),
+    "latency_ms": ("latency_ms_se", "± one standard error of repeats"),
+    "train_energy_j": ("train_energy_j_se", "± one standard error of repeats"),
+    "train_seconds": ("train_seconds_se", "± one standard error of repeats"),
 }
 
 # As they stand in the table. Where it is narrow, the last of `_IMPORTANCE` go first.
@@ -32,7 +36,7 @@ _SHOWN = (
     "train_energy_j",
     "train_seconds",
 )
-_IMPORTANCE = ("trial", "accuracy", "energy_per_sample_j", "test_accuracy", "network", *_SHOWN[3:])
+_IMPORTANCE = ("trial", "accuracy", "energy_per_sample_j", "repeats", "test_accuracy", "network", *_SHOWN[3:])
 _EXTRAS = ("flops", "train_energy_j", "train_seconds")
 _NETWORK_WIDTH = 16  # below this the column says nothing
 _NETWORK_ROOM = 24  # more than that, before the extras come in
@@ -97,8 +101,10 @@ def frontier_columns(study: Study) -> list[Column]:
         tuple(f"{_KNEE} {trial.id}" if trial is knee else str(trial.id) for trial in members),
     )
     metrics = dict.fromkeys([*_SHOWN, *study.objectives, *study.constraints])
+    counts = [repeats(trial) for trial in members]
     return [
         trials,
+        *([Column("repeats", "repeats", tuple(map(str, counts)))] if max(counts) > 1 else []),
         *(_metric_column(name, members) for name in metrics if any(name in t.metrics for t in members)),
         Column("network", "network", tuple(_differences(study, members))),
     ]
@@ -146,6 +152,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
         "test_accuracy": "test images, read once, after the search",
         "energy_per_sample_j": f"one inference at batch {batch}" if batch else "one inference",
         "latency_ms": f"one batch of {batch}" if batch else "one batch",
+        "repeats": "trials that the figures are means over; test accuracy and weights are the first one's",
     }
     for name in columns:
         spread, meaning_of_spread = SPREADS.get(name, ("", ""))

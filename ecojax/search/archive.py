@@ -3,6 +3,7 @@
 Everything here is sorted by configuration, so that nothing depends on the order in which trials ended.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,8 @@ from ecojax.space import Configuration, SearchSpace
 
 @dataclass(frozen=True)
 class Observation:
-    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs.
+    """What the engine knows of a trial: objectives, all minimised, or None where it failed or still runs. One that is
+    no finite number is a failure too.
 
     `violation` is the sum by which constraints were exceeded, each relative to its bound; 0 where feasible.
     `pending` marks a trial that was proposed and has not ended. Several observations of one configuration are
@@ -67,25 +69,27 @@ class Archive:
     Attributes:
         genomes: float32 [n, genes]. active: bool [n, genes].
         objectives: [n, objectives], means over replicates. standard_errors: likewise, NaN for a single one.
-        replicates: int [n]. violation: [n], the mean.
+        replicates: int [n], successes. attempts: int [n], with those that failed or still run. violation: [n], the
+            mean.
     """
 
     def __init__(self, encoder: Encoder, observations: Sequence[Observation], objectives: int):
         succeeded: dict[str, tuple[Encoded, list[Observation]]] = {}
-        self.keys: set[str] = set()
+        attempts: Counter[str] = Counter()
         self._failed: dict[str, Encoded] = {}
         self._pending: dict[str, Encoded] = {}
         self._configurations: dict[str, Configuration] = {}
         for observation in observations:
             encoded = encoder(observation.configuration)
-            self.keys.add(encoded.key)
+            attempts[encoded.key] += 1
             self._configurations[encoded.key] = dict(observation.configuration)
-            if observation.objectives is not None:
+            if observation.objectives is not None and np.isfinite(observation.objectives).all():
                 succeeded.setdefault(encoded.key, (encoded, []))[1].append(observation)
             elif observation.pending:
                 self._pending[encoded.key] = encoded
             else:
                 self._failed[encoded.key] = encoded
+        self.keys = set(attempts)
         rows = [succeeded[key] for key in sorted(succeeded)]
         genes = len(encoder.space)
         self.row_keys = sorted(succeeded)
@@ -100,6 +104,7 @@ class Archive:
             ]
         ).reshape(-1, objectives)
         self.replicates = np.array([len(value) for value in values], int)
+        self.attempts = np.array([attempts[key] for key in self.row_keys], int)
         self.violation = np.array([np.mean([o.violation for o in group]) for _, group in rows], float)
 
     def __len__(self) -> int:
@@ -124,7 +129,7 @@ class Archive:
         """int [k]: the rows that are feasible and non-dominated."""
         if not len(self):
             return np.zeros(0, int)
-        feasible = np.flatnonzero((self.violation <= 0) & np.isfinite(self.objectives).all(1))
+        feasible = np.flatnonzero(self.violation <= 0)
         if not len(feasible):
             return feasible
         return feasible[np.asarray(is_non_dominated(self.objectives[feasible]))]

@@ -22,6 +22,7 @@ from ecojax.errors import InputError
 from ecojax.search.archive import Archive, Encoder, Observation
 from ecojax.search.engine import Engine
 from ecojax.search.hypervolume import hypervolume
+from ecojax.search.migration import difference, migrated
 from ecojax.space import Configuration, Parameter, SearchSpace
 from ecojax.space.priors import prior_map
 
@@ -302,13 +303,13 @@ class AskTell:
             now = space if isinstance(space, SearchSpace) else SearchSpace(space or written)
             if known is None and record["known"]:
                 raise InputError("the search was begun with known objectives; give from_json the same known=")
-            difference = _difference(written, now)
-            if difference and not migrate:
+            changed = difference(written, now)
+            if changed and not migrate:
                 raise InputError(
-                    f"the checkpoint's space is another: {difference}; give the space it was written with, "
+                    f"the checkpoint's space is another: {changed}; give the space it was written with, "
                     "or migrate=True"
                 )
-            queue = [_migrated(configuration, written, now) for configuration in record["queue"]]
+            queue = [migrated(configuration, written, now) for configuration in record["queue"]]
             search = cls(
                 now,
                 record["objectives"],
@@ -318,7 +319,7 @@ class AskTell:
                 **{name: record[name] for name in ("population", "proposer", "replicate")},
             )
             for trial in record["trials"]:
-                configuration = _migrated(trial["configuration"], written, now)
+                configuration = migrated(trial["configuration"], written, now)
                 if configuration is None:
                     search.left_out += 1
                 else:
@@ -475,43 +476,3 @@ def _numbers(values: Any, what: str) -> np.ndarray:
 def _plain(configuration: Mapping[str, Any]) -> Configuration:
     """NumPy's scalars as Python's."""
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in configuration.items()}
-
-
-def _difference(written: SearchSpace, now: SearchSpace) -> str | None:
-    """The first parameter in which two spaces differ, in words. Priors do not count."""
-    old, new = ({record.pop("name"): record for record in _records(of)} for of in (written, now))
-    for name in old:
-        if name not in new:
-            return f"parameter '{name}' is gone"
-    for name, record in new.items():
-        if name not in old:
-            return f"parameter '{name}' is new"
-        for key in dict.fromkeys([*old[name], *record]):
-            before, after = json.dumps(old[name].get(key)), json.dumps(record.get(key))  # tells true from 1
-            if before != after:
-                return f"{key} of parameter '{name}' was {before} and is {after}"
-    for before, after in zip(old, new, strict=True):
-        if before != after:
-            return f"parameter '{after}' has the place of '{before}'"
-    return None
-
-
-def _records(space: SearchSpace) -> list[dict[str, Any]]:
-    """The space as a checkpoint holds it, without its priors."""
-    records = SearchSpace.from_records(json.loads(json.dumps(space.to_records()))).to_records()
-    return [{key: value for key, value in record.items() if key != "prior"} for record in records]
-
-
-def _migrated(
-    configuration: Mapping[str, Any], written: SearchSpace, now: SearchSpace
-) -> Configuration | None:
-    """A configuration of the space `written` as one of `now`; None where it has none like it."""
-    try:
-        migrated = now.completed({name: value for name, value in configuration.items() if name in now})
-    except InputError:
-        return None
-    for name, value in configuration.items():
-        default = written[name].decode(0.5) if written[name].default is None else written[name].default
-        if name not in migrated and value != default:
-            return None
-    return migrated

@@ -52,7 +52,8 @@ class Engine:
         known: the objectives that are known before a trial is paid for, as a function of a configuration that gives
             a value an objective, NaN where it is not known.
         queue: configurations to try first, in this order.
-        replicate: every so many steps, once there is a front, evaluate one of its members again; 0 never does.
+        replicate: every so many steps, once the first population and the queue are through and there is a front,
+            evaluate one of its members again; 0 never does.
         prior: a map of genomes that shapes the Sobol sequence and random draws, as `ecojax.space.priors` makes it.
 
     Raises:
@@ -79,6 +80,10 @@ class Engine:
             raise InputError("a search needs at least one objective")
         if proposer not in PROPOSERS:
             raise InputError(f"--proposer '{proposer}' is unknown; there are {', '.join(PROPOSERS)}")
+        if replicate < 0:
+            raise InputError(
+                f"--replicate {replicate} is no interval; give a number of trials, or 0 for never"
+            )
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed
         self.proposer, self.replicate = proposer, replicate
         self.queue = [space.canonical(configuration) for configuration in queue]
@@ -101,7 +106,8 @@ class Engine:
         archive = Archive(self._encoder, observations, self.objectives)
         if len(archive.keys) >= self.space.size():
             return None
-        if self.replicate and len(archive.front) and step >= self.population and step % self.replicate == 0:
+        begun = step >= self.population + len(self.queue)
+        if self.replicate and begun and len(archive.front) and step % self.replicate == 0:
             return self._replicate(archive)
         seen, checks = set(archive.keys), 0
         fallback: Proposal | None = None  # new, but beyond a constraint
@@ -158,6 +164,7 @@ class Engine:
             yield Proposal(self.space.decode(self._prior(genome) if prior_holds else genome), "random")
 
     def _replicate(self, archive: Archive) -> Proposal:
-        """The front's least replicated member; of several the first by configuration."""
-        row = archive.front[np.argmin(archive.replicates[archive.front])]
+        """The front's member that was tried least often, failed and running repeats included; of several the first by
+        configuration."""
+        row = archive.front[np.argmin(archive.attempts[archive.front])]
         return Proposal(archive.configuration(int(row)), "replicate")

@@ -4,7 +4,9 @@ Knows nothing of models, datasets or watts: `evaluate` is any function from a co
 `Outcome`, and every side effect is the store's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ecojax.trial.outcome import Outcome
 
 LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
 
+Adopt = Callable[[Trial], Mapping[str, Any] | None]
 Evaluate = Callable[[Mapping[str, Any], int], Outcome]
 
 
@@ -50,15 +53,24 @@ def run(
     budget: Budget,
     stagnation: Stagnation | None = None,
     listener: Listener | None = None,
+    adopt: Adopt | None = None,
 ) -> str:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
     Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
-    its configuration. Raises `EcojaxError` when as many trials as the population has places failed, and none has ever
-    succeeded.
+    its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
+    engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials as the population has
+    places failed, and none has ever succeeded.
     """
     listener = listener or Listener()
     trials = {trial.id: trial for trial in store.trials()}
+
+    def observed(of: Iterable[Trial]) -> list[Observation]:
+        if adopt is not None:
+            adopted = [(trial, adopt(trial)) for trial in of]
+            of = [replace(trial, configuration=c) for trial, c in adopted if c is not None]
+        return [observe(trial, objectives, constraints) for trial in of]
+
     listener.search_started(store.folder, list(trials.values()), budget.evaluations)
     while True:
         ended = [trial for trial in trials.values() if trial.status is not Status.RUNNING]
@@ -70,9 +82,7 @@ def run(
         )
         if reason is not None:
             return f"the budget of {reason} is spent"
-        if stagnation is not None and stagnation.reached(
-            [observe(trial, objectives, constraints) for trial in ended]
-        ):
+        if stagnation is not None and stagnation.reached(observed(ended)):
             return (
                 f"the hypervolume has grown by no more than {100 * stagnation.tolerance:g} % "
                 f"over the last {stagnation.patience} trials"
@@ -80,12 +90,16 @@ def run(
         interrupted = [trial for trial in trials.values() if trial.status is Status.RUNNING]
         if interrupted:
             trial = interrupted[0]
+            if adopt is not None and adopt(trial) != dict(trial.configuration):
+                error = "cut off before the space changed, in which its configuration is another or none"
+                trials[trial.id] = store.end(trial.id, Status.FAILED, error=error)
+                continue
         else:
             step = len(trials)
-            archive = [observe(trial, objectives, constraints) for trial in trials.values()]
+            archive = observed(trials.values())
             proposal = engine.propose(step, archive)
             if proposal is None:
-                return f"all {len(trials)} configurations of the space have been tried"
+                return f"all {_configurations(archive)} configurations of the space have been tried"
             trial = store.start(
                 step, proposal.configuration, origin=proposal.origin, seed=trial_seed(engine.seed, step)
             )
@@ -136,6 +150,10 @@ def violation(metrics: Mapping[str, float], constraints: Mapping[str, Mapping[st
 def trial_seed(seed: int, step: int) -> int:
     """The seed of trial `step`: its weights, data order and augmentation."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0]) >> 1
+
+
+def _configurations(archive: Iterable[Observation]) -> int:
+    return len({json.dumps(dict(seen.configuration), sort_keys=True) for seen in archive})
 
 
 def _stop_if_hopeless(ended: Sequence[Trial], population: int) -> None:

@@ -2,6 +2,8 @@
 
 Real genes get Deb's bounded operators. Integers and ordered choices get the same ones and land on the centre of a
 level. Categories are exchanged and resampled, for between them there is no distance.
+
+All draws are of 32 bits, whatever a program has set: with 64 the same key would draw other numbers.
 """
 
 import jax
@@ -25,7 +27,7 @@ def tournament(key: jax.Array, rank: jax.Array, crowding: jax.Array, count: int)
     Returns:
         int32 [count], rows of the winners. Which of the two was drawn first is the coin.
     """
-    one, other = jax.random.randint(key, (2, count), 0, rank.shape[0])
+    one, other = jax.random.randint(key, (2, count), 0, rank.shape[0], jnp.int32)
     wins = (rank[other] < rank[one]) | ((rank[other] == rank[one]) & (crowding[other] > crowding[one]))
     return jnp.where(wins, other, one)
 
@@ -58,8 +60,8 @@ def crossover(
     """
     pairs, d = one.shape
     per_pair, per_gene = jax.random.split(key)
-    taking_part, u, coin = jax.random.uniform(per_gene, (3, pairs, d))
-    crossed = (jax.random.uniform(per_pair, (pairs, 1)) < probability) & (taking_part < exchange)
+    taking_part, u, coin = jax.random.uniform(per_gene, (3, pairs, d), jnp.float32)
+    crossed = (jax.random.uniform(per_pair, (pairs, 1), jnp.float32) < probability) & (taking_part < exchange)
 
     low, high = jnp.minimum(one, other), jnp.maximum(one, other)
     distance = high - low
@@ -110,7 +112,7 @@ def mutate(
         [n, d] in [0, 1].
     """
     n, d = population.shape
-    draw, u = jax.random.uniform(key, (2, n, d))
+    draw, u = jax.random.uniform(key, (2, n, d), jnp.float32)
     free = genes.levels != 1
     chosen = (draw < probability) & free
     # Where no gene is chosen, each draw is uniform above its own probability; on one scale, the least is fair.

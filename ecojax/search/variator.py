@@ -29,18 +29,20 @@ class Variator:
 
     def children(self, step: int, archive: Archive) -> Iterator[Configuration]:
         """Children, new or not, as many as `BROODS` broods hold."""
+        rows = self._padded(step, archive)
+        for brood in range(BROODS):
+            yield from map(self.space.decode, self._brood(step, brood, rows))
+
+    def _brood(self, step: int, brood: int, rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+        """Genomes `[OFFSPRING, genes]`, whatever generator and precision the program around has set for itself."""
         import jax
 
-        key = jax.random.fold_in(jax.random.key(self.seed), step)
-        rows = self._padded(step, archive)
-        began = time.perf_counter()
-        breed = _breeder(len(rows[0]), len(self.space), self.objectives, self.population)
-        self.compile_seconds += time.perf_counter() - began
-        for brood in range(BROODS):
-            for genome in np.asarray(
-                breed(key, np.int32(brood), *rows, self.space.levels, self.space.categorical)
-            ):
-                yield self.space.decode(genome)
+        with jax.enable_x64(False):
+            began = time.perf_counter()
+            breed = _breeder(len(rows[0]), len(self.space), self.objectives, self.population)
+            self.compile_seconds += time.perf_counter() - began
+            key = jax.random.fold_in(jax.random.key(self.seed, impl="threefry2x32"), step)
+            return np.asarray(breed(key, np.int32(brood), *rows, self.space.levels, self.space.categorical))
 
     def _padded(self, step: int, archive: Archive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Genomes `[n, genes]`, objectives `[n, objectives]`, violations `[n]`.
@@ -95,4 +97,6 @@ def _breeder(n: int, genes: int, objectives: int, population: int) -> Callable[.
 
     shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((n, genes), (n, objectives), (n,))]
     kinds = [jax.ShapeDtypeStruct((genes,), dtype) for dtype in (jnp.int32, jnp.bool_)]
-    return jax.jit(breed).lower(jax.random.key(0), np.int32(0), *shapes, *kinds).compile()
+    return (
+        jax.jit(breed).lower(jax.random.key(0, impl="threefry2x32"), np.int32(0), *shapes, *kinds).compile()
+    )

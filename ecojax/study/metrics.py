@@ -37,6 +37,12 @@ METRICS = {
             False,
         ),
         Metric("accuracy_se", "minimize", "", "standard error of the validation accuracy (binomial)", False),
+        Metric("latency_ms_se", "minimize", "ms", "standard error of the latency, over repeats", False),
+        Metric("train_energy_j_se", "minimize", "J", "standard error of that energy, over repeats", False),
+        Metric("train_seconds_se", "minimize", "s", "standard error of that time, over repeats", False),
+        Metric(
+            "repeats", "maximize", "", "trials of the configuration that the figures are means over", False
+        ),
         Metric("validation_loss", "minimize", "nat", "mean cross-entropy on the validation images", False),
         Metric(
             "test_accuracy", "maximize", "", "share of test images correct; frontier members, once", False
