@@ -10,13 +10,13 @@ Importing this loads neither JAX nor NVML. It knows nothing of machine learning.
 
 from ecojax.energy.block import BlockWindow, measure
 from ecojax.energy.figure import Energy
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.meters.choose import METERS, open_meter
 from ecojax.energy.meters.modeled import ModeledMeter
 from ecojax.energy.meters.nvml import NvmlMeter
 from ecojax.energy.meters.replay import ReplayMeter
 from ecojax.energy.protocol import per_inference
-from ecojax.energy.provenance import Provenance
+from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.window import Window, half_width_95
 
 __all__ = [
@@ -26,7 +26,9 @@ __all__ = [
     "Meter",
     "ModeledMeter",
     "NvmlMeter",
+    "PowerReading",
     "Provenance",
+    "Rank",
     "Reading",
     "ReplayMeter",
     "Window",

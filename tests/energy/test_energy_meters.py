@@ -1,5 +1,6 @@
 """The modeled and the replayed meter, choosing one, metering a block, provenance."""
 
+import json
 import math
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import pytest
 from fake_nvml import Board, FakeNvml, meter_on
 
-from ecojax.energy import ModeledMeter, Provenance, ReplayMeter, measure, open_meter
+from ecojax.energy import ModeledMeter, Provenance, Rank, ReplayMeter, measure, open_meter
 from ecojax.errors import InputError, MeterError
 
 CPU = SimpleNamespace(platform="cpu")
@@ -125,3 +126,25 @@ def test_what_is_no_provenance_is_refused():
         Provenance("guessed", "me", "all")
     with pytest.raises(InputError, match="not a provenance"):
         Provenance.from_dict({"kind": "measured", "colour": "red"})
+
+
+def test_the_rank_of_a_provenance():
+    old = Provenance.from_dict({"kind": "measured", "by": "a", "scope": "b", "systematic_percent": 5.0})
+    assert old.rank is None
+    new = Provenance("measured", "a", "b", 5.0, Rank.ENERGY_COUNTER)
+    assert new == old  # a study begun before ranks goes on
+    stored = json.loads(json.dumps(new.to_dict()))
+    assert Provenance.from_dict(stored).rank is Rank.ENERGY_COUNTER
+    assert Rank.ENERGY_COUNTER < Rank.SAMPLED_POWER < Rank.CPU_PACKAGE < Rank.WATTS_PER_CORE < Rank.PROXY
+
+
+@pytest.mark.parametrize(
+    ("kind", "rank"), [("modeled", 1), ("measured", 5), ("measured", 0), ("modeled", 99)]
+)
+def test_a_rank_that_cannot_be(kind, rank):
+    with pytest.raises(InputError, match=str(rank)):
+        Provenance(kind, "a", "b", None, rank)
+
+
+def test_a_meter_has_one_channel_unless_it_says_otherwise():
+    assert ModeledMeter().read_power() is None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from ecojax.energy.meter import Meter, Reading
-from ecojax.energy.provenance import Provenance
+from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import InputError
 
 WATTS_PER_CORE = 10.0
@@ -48,7 +48,7 @@ class ModeledMeter(Meter):
     @property
     def provenance(self) -> Provenance:
         by = f"CPU time × {self.watts_per_core:g} W per core"
-        return Provenance("modeled", by, self._scope, SYSTEMATIC_PERCENT)
+        return Provenance("modeled", by, self._scope, SYSTEMATIC_PERCENT, Rank.WATTS_PER_CORE)
 
     def read(self) -> Reading:
         return Reading(self._clock(), self._cpu_clock() * self.watts_per_core)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecojax.energy.meter import Meter, Reading
 from ecojax.energy.meters.cuda_order import driver_uuid, visible_uuids
-from ecojax.energy.provenance import Provenance
+from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 
@@ -109,7 +109,7 @@ class NvmlMeter(Meter):
     @property
     def provenance(self) -> Provenance:
         scope = f"{self.details['name']} {self.details['uuid']}"
-        return Provenance("measured", "NVML energy counter", scope, SYSTEMATIC_PERCENT)
+        return Provenance("measured", "NVML energy counter", scope, SYSTEMATIC_PERCENT, Rank.ENERGY_COUNTER)
 
     @property
     def tick_s(self) -> float:
