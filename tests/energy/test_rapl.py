@@ -9,6 +9,7 @@ from fake_nvml import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecojax.energy.meters.perf_power import PerfCounter, perf_event_open
 from ecojax.energy.meters.powercap import read_text
 from ecojax.energy.meters.rapl import MAX_POWER_W, RaplMeter, Unwrapped
 from ecojax.energy.provenance import Rank
@@ -237,3 +238,18 @@ def test_a_package_without_a_counter_of_its_memory(power_pmu):
     with RaplMeter(root=power_pmu, open_event=perf.open) as meter:
         assert meter.provenance.scope == "2 packages of this host"
     perf.close()
+
+
+def test_the_system_call_counts():
+    """On the kernel's own CPU clock, which runs a second a second on any host: type 1, event 0, in nanoseconds."""
+    try:
+        descriptor = perf_event_open(1, 0, 0)
+    except OSError as error:
+        pytest.skip(f"perf events are closed here: {error}")
+    counter = PerfCounter("the CPU clock", descriptor, 1e-9)
+    start, began = counter.read_j(), time.perf_counter()
+    time.sleep(0.2)
+    assert counter.read_j() - start == pytest.approx(time.perf_counter() - began, rel=0.05)
+    counter.close()
+    with pytest.raises(MeterError, match="the CPU clock cannot be read"):
+        counter.read_j()
