@@ -26,6 +26,7 @@ class Energy:
         `checksum_error` (relative), `roofline` (the share of peak FLOP/s reached) where the peak is known,
         `counter_over_integral` (1 ± 0.05) where the meter has a second channel.
     converged: whether the confidence target was met before windows or seconds ran out.
+    latency_ci95_s: half width of the 95 % interval of the windows' mean latency; None where unknown.
     input_shape: types and shapes of one batch, "uint8[64,8,8,1]"; empty where unknown.
     idle_w: power with the context open and memory allocated but nothing running; None where not taken.
     net_per_sample_j: `per_sample_j` less idle power over the same time; None where `idle_w` is, or is not below load.
@@ -47,6 +48,7 @@ class Energy:
     precision: str
     device: str
     converged: bool
+    latency_ci95_s: float | None = None
     input_shape: str = ""
     idle_w: float | None = None
     net_per_sample_j: float | None = None

@@ -58,7 +58,7 @@ def compare(
         raise InputError("There is nothing to compare; give at least one prepared function.")
     opened = meter.read()
     preflight = meter.conditions()
-    window_s = default_window_s(meter) if window_s is None else window_s
+    window_s = default_window_s(meter, confidence_target) if window_s is None else window_s
     works = {name: Work(one.loop, passes_a_run(one, meter, window_s)) for name, one in contenders.items()}
     first = next(iter(contenders.values())) if sentinel is None else sentinel
     guard = Work(first.loop, passes_a_run(first, meter, window_s))
