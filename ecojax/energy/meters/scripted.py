@@ -226,6 +226,7 @@ class _ScriptedTicks:
         # A watcher's polls have no relation to the counter's ticks.
         self._offset_s = self._device._random.random() * self._device.poll_s
         self._first = len(self._device.published)
+        self._began_s = self._device.time_s
         self._seen: list[Reading] = []
         return self
 
@@ -246,7 +247,7 @@ class _ScriptedTicks:
             polls = math.ceil((tick.time_s - self._offset_s) / device.poll_s)
             last = Reading(self._offset_s + polls * device.poll_s, tick.energy_j)
             self._seen.append(last)
-        if device.time_s - last.time_s > STALL_S:
+        if device.time_s - max(last.time_s, self._began_s) > STALL_S:
             raise MeterError(f"The energy counter stalls at {last.energy_j:g} J: no update in {STALL_S:g} s.")
         return [tick for tick in self._seen if tick.time_s <= device.time_s]
 
