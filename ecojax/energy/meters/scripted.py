@@ -223,8 +223,6 @@ class _ScriptedTicks:
 
     def __enter__(self) -> "_ScriptedTicks":
         self._device.watchers += 1
-        # A watcher's polls have no relation to the counter's ticks.
-        self._offset_s = self._device._random.random() * self._device.poll_s
         self._first = len(self._device.published)
         self._began_s = self._device.time_s
         self._seen: list[Reading] = []
@@ -244,8 +242,9 @@ class _ScriptedTicks:
                 raise MeterError(
                     f"The energy counter went backwards, from {last.energy_j:g} J to {tick.energy_j:g} J."
                 )
-            polls = math.ceil((tick.time_s - self._offset_s) / device.poll_s)
-            last = Reading(self._offset_s + polls * device.poll_s, tick.energy_j)
+            # A watcher's polls have no relation to the counter's ticks: each is seen late by its own chance.
+            late_s = device.poll_s * device._random.random()
+            last = Reading(tick.time_s + late_s, tick.energy_j)
             self._seen.append(last)
         if device.time_s - max(last.time_s, self._began_s) > STALL_S:
             raise MeterError(f"The energy counter stalls at {last.energy_j:g} J: no update in {STALL_S:g} s.")
