@@ -187,7 +187,9 @@ def networks() -> dict[str, tuple[Callable[[Any, Any], Any], Any]]:
     convolve = convolution_for(jax.default_backend())
     keys = iter(jax.random.split(jax.random.key(0), 8))
     mlp = (jax.random.normal(next(keys), (64, 32)), jax.random.normal(next(keys), (32, 10)))
-    convnet = [jax.random.normal(next(keys), shape) / 3 for shape in ((3, 3, 1, 16), (3, 3, 16, 32))]
+    convnet = [
+        jax.random.normal(next(keys), shape) / 3 for shape in ((3, 3, 1, 8), (3, 3, 8, 16), (3, 3, 16, 16))
+    ]
 
     def apply_mlp(weights: Any, batch: Any) -> Any:
         x = batch.reshape(batch.shape[0], -1).astype(jnp.float32) / 255
