@@ -65,6 +65,8 @@ def test_fans_batteries_and_unlabelled_sensors_are_no_rails(tmp_path):
     place.mkdir(parents=True)
     (place / "name").write_text("nvme\n")
     (place / "power1_input").write_text("5000000\n")
+    (place / "power2_average").write_text("200000000\n")
+    (place / "power2_label").write_text("PPT\n")  # of a Radeon
     assert rails(tmp_path) == []
     with pytest.raises(MeterError, match=r"neither a Jetson module nor a Grace superchip"):
         HwmonMeter(root=tmp_path)
