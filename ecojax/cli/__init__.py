@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from ecojax.cli.devices import devices
 from ecojax.cli.export import export
 from ecojax.cli.frontier import frontier
 from ecojax.cli.search import search
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(search)
 app.command()(frontier)
 app.command()(export)
+app.command()(devices)
 
 
 @app.callback(invoke_without_command=True)
@@ -37,6 +39,7 @@ def ecojax(
     ecojax search --dataset digits --out runs/digits   trains candidates, measures their energy
     ecojax frontier runs/digits                        shows those that nothing else beats
     ecojax export runs/digits --pick knee --to model   writes one of them to files
+    ecojax devices                                     what can be metered here, by what, how well
     """
     if version:
         from ecojax import __version__
