@@ -18,9 +18,8 @@ from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards
-SAMPLED_PERCENT = (
-    10.0  # the same, and as much again for what happens while the sensor does not look (arXiv 2312.02741)
-)
+# The same, and as much again for what happens while the sensor does not look (arXiv 2312.02741).
+SAMPLED_PERCENT = 10.0
 POWER_TICK_S = 0.1  # of instant power on A100 and H100; a window of 25 ms in each
 ENERGY_FIELDS = (83, 191)  # total energy in mJ, twice: the second since Hopper
 INSTANT_POWER_FIELD = 186  # in mW

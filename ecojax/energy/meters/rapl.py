@@ -16,9 +16,8 @@ from ecojax.errors import MeterError
 # action"); AMD's are computed from activity, without memory, and stray further (Schöne et al. 2021, on Zen 2).
 SYSTEMATIC_PERCENT = 10.0
 
-MAX_POWER_W = (
-    2000.0  # of one counter, four times the largest package: what exceeds it is no energy but a reset
-)
+# Of one counter, four times the largest package: what exceeds it is no energy but a reset.
+MAX_POWER_W = 2000.0
 SLACK_S = 0.1  # for readings that follow each other more closely than the counter's updates
 
 
