@@ -82,6 +82,14 @@ def test_a_tick_is_never_older_than_the_question(tmp_path):
         assert meter.read_on_tick().time_s >= asked
 
 
+def test_a_row_is_one_tick_and_not_two(tmp_path):
+    """Even where the logger's clock is a little ahead, so that the row of a later time is there already."""
+    logger = Logger(tmp_path / "wall.csv", lambda t: 50.0, ahead_s=1.5)
+    with logger.meter() as meter:
+        ticks = [meter.read_on_tick() for _ in range(4)]
+    assert [after.time_s - before.time_s for before, after in pairwise(ticks)] == [1.0, 1.0, 1.0]
+
+
 @given(
     st.lists(st.tuples(st.floats(0.01, 3), st.floats(0, 900)), min_size=2, max_size=20),
     st.floats(0, 1),

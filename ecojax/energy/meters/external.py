@@ -1,5 +1,6 @@
 """The meter of whatever logs power elsewhere: a wall meter's or PDU's growing CSV, aligned by the wall clock."""
 
+import math
 import threading
 import time
 from bisect import bisect_left
@@ -40,6 +41,7 @@ class ExternalMeter(Meter):
         self._path, self._stated_wait_s = Path(path), wait_s
         self._open, self._lock = True, threading.Lock()
         self._log = PowerLog(self._path, since_s=wall(), max_gap_s=max_gap_s)
+        self._given_s = -math.inf  # time of the row that the last tick was
         self._wait(lambda: len(self._log.rows) > 1)
 
     @property
@@ -61,7 +63,9 @@ class ExternalMeter(Meter):
         return Reading(now, row.energy_j if row.time_s == now else self._log.at(now))
 
     def read_on_tick(self) -> Reading:
-        row = self._row_from(self._wall())
+        # Where the log's clock is a little ahead, the row after the last one given is that of this instant already.
+        row = self._row_from(max(self._wall(), math.nextafter(self._given_s, math.inf)))
+        self._given_s = row.time_s
         return Reading(row.time_s, row.energy_j)
 
     def _row_from(self, time_s: float) -> Row:

@@ -27,14 +27,8 @@ STALE_S = 5.0  # a sample's time further from now than this is a time of somethi
 CALIBRATION_TICKS = 20
 # NVML's codes for what a board or its driver does not have: not supported, unknown field, unknown function.
 NOT_OFFERED = (3, 2, 13)
-_MEMBERS = {
-    0: "dVal",
-    1: "uiVal",
-    2: "ulVal",
-    3: "ullVal",
-    4: "sllVal",
-    5: "siVal",
-}  # nvmlValueType: of the union
+# nvmlValueType: the union's member that holds it.
+_MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal")))
 MODELED = "use `--meter modeled` for the host's CPU alone"
 
 
