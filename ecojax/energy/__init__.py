@@ -20,9 +20,13 @@ from ecojax.energy.figure import Energy
 from ecojax.energy.interleave import compare
 from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.meters.choose import METERS, open_meter
+from ecojax.energy.meters.external import ExternalMeter
 from ecojax.energy.meters.modeled import ModeledMeter
 from ecojax.energy.meters.nvml import NvmlMeter
+from ecojax.energy.meters.probe import Finding, probe
+from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.replay import ReplayMeter
+from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.percall import per_call
 from ecojax.energy.prepare import Prepared, prepare
 from ecojax.energy.protocol import per_inference
@@ -34,6 +38,8 @@ __all__ = [
     "BlockWindow",
     "Calibration",
     "Energy",
+    "ExternalMeter",
+    "Finding",
     "Meter",
     "ModeledMeter",
     "NvmlMeter",
@@ -41,8 +47,10 @@ __all__ = [
     "Prepared",
     "Provenance",
     "Rank",
+    "RaplMeter",
     "Reading",
     "ReplayMeter",
+    "SampledMeter",
     "Window",
     "calibrate",
     "compare",
@@ -52,4 +60,5 @@ __all__ = [
     "per_call",
     "per_inference",
     "prepare",
+    "probe",
 ]

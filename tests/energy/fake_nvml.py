@@ -42,6 +42,7 @@ class Board:
     pids: tuple[int, ...] = ()
     reasons: int = 0
     state_error: int | None = None  # of everything around the counter
+    old_driver: bool = False  # older than the listing of processes
 
 
 @dataclass
@@ -60,6 +61,9 @@ class FakeNvml:
         def __init__(self, value):
             super().__init__(f"NVML error {value}")
             self.value = value
+
+    class NVMLLibraryMismatchError(Exception):
+        pass
 
     def nvmlInit(self):
         if self.init_error is not None:
@@ -134,6 +138,8 @@ class FakeNvml:
         return self._state(board, board.reasons)
 
     def nvmlDeviceGetComputeRunningProcesses(self, board):
+        if board.old_driver:
+            raise self.NVMLLibraryMismatchError
         return self._state(board, [SimpleNamespace(pid=pid) for pid in board.pids])
 
     def nvmlDeviceGetClockInfo(self, board, kind):

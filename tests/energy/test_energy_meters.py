@@ -16,7 +16,12 @@ from ecojax.errors import InputError, MeterError
 
 CPU = SimpleNamespace(platform="cpu")
 GPU = SimpleNamespace(platform="gpu", local_hardware_id=0)
-TPU = SimpleNamespace(platform="tpu")
+RADEON = SimpleNamespace(
+    platform="gpu", local_hardware_id=0, client=SimpleNamespace(platform_version="PJRT C API\nrocm 60300")
+)
+TPU = SimpleNamespace(platform="tpu", device_kind="TPU v5 lite", local_hardware_id=0)
+TPU_V4 = SimpleNamespace(platform="tpu", device_kind="TPU v4", local_hardware_id=0)
+METAL = SimpleNamespace(platform="METAL", local_hardware_id=0)
 
 
 def test_importing_loads_neither_jax_nor_nvml():
@@ -39,12 +44,58 @@ def test_impossible_watts_are_refused(watts):
         ModeledMeter(watts)
 
 
-def test_auto_models_on_a_cpu_and_measures_on_a_gpu(monkeypatch):
+def no_such(*_, **__):
+    raise MeterError("there is none here")
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A host without instruments, whatever this one has; returns a function that gives it one."""
+    meters = "ecojax.energy.meters.choose"
+    for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
+        monkeypatch.setattr(f"{meters}.{name}", no_such)
+    return lambda name, opener: monkeypatch.setattr(f"{meters}.{name}", opener)
+
+
+def test_auto_models_on_a_cpu_that_tells_nothing(bare):
     assert isinstance(open_meter(None, device=CPU), ModeledMeter)
-    monkeypatch.setattr(
-        "ecojax.energy.meters.choose.NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal)
-    )
+
+
+@pytest.mark.parametrize(
+    ("device", "meter"),
+    [
+        (CPU, "RaplMeter"),
+        (CPU, "HwmonMeter"),
+        (GPU, "NvmlMeter"),
+        (GPU, "HwmonMeter"),
+        (RADEON, "AmdMeter"),
+    ],
+)
+def test_auto_takes_the_instrument_that_sees_the_device(bare, device, meter):
+    instrument = ReplayMeter([])
+    bare(meter, lambda *ordinal: instrument)
+    assert open_meter("auto", device=device) is instrument
+
+
+@pytest.mark.parametrize(("device", "meter"), [(RADEON, "NvmlMeter"), (GPU, "AmdMeter"), (GPU, "RaplMeter")])
+def test_auto_takes_no_instrument_of_something_else(bare, device, meter):
+    bare(meter, lambda *ordinal: ReplayMeter([]))
+    with pytest.raises(MeterError, match="there is none here"):
+        open_meter("auto", device=device)
+
+
+def test_auto_measures_a_board(bare):
+    bare("NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal))
     assert open_meter("auto", device=GPU).provenance.kind == "measured"
+
+
+def test_stated_watts_are_of_the_model_where_there_is_an_instrument_too(bare):
+    bare("RaplMeter", lambda: ReplayMeter([]))
+    assert open_meter("auto", device=CPU, watts_per_core=6.0).watts_per_core == 6.0
+
+
+def test_auto_models_a_tpu_whose_power_is_published():
+    assert open_meter("auto", device=TPU_V4).provenance.rank is Rank.CHIP_POWER_DUTY
 
 
 def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
@@ -59,8 +110,17 @@ def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
     ("spec", "device", "error", "said"),
     [
         ("nvml", CPU, MeterError, r"computes on cpu.*--meter modeled"),
-        ("auto", TPU, MeterError, r"computes on tpu.*--meter modeled"),
-        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml, modeled"),
+        ("nvml", TPU, MeterError, r"computes on tpu.*--meter modeled"),
+        ("nvml", RADEON, MeterError, r"an AMD gpu.*NVML cannot"),
+        ("amd", GPU, MeterError, r"computes on gpu.*amdsmi cannot"),
+        ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*--meter modeled"),
+        ("auto", TPU, MeterError, r"TPU v5 lite.*--meter modeled"),
+        ("auto", METAL, MeterError, r"computes on METAL.*--meter modeled.*external:FILE"),
+        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml.*modeled, external:FILE"),
+        ("nvml:0", CPU, InputError, r"'nvml:0'"),
+        ("external", CPU, InputError, r"external:watts\.csv"),
+        ("external:", CPU, InputError, r"external:watts\.csv"),
+        ("external:nowhere.csv", CPU, InputError, r"nowhere\.csv cannot be read"),
     ],
 )
 def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, said):
@@ -68,9 +128,10 @@ def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, sa
         open_meter(spec, device=device)
 
 
-def test_watts_do_not_go_with_a_board():
+@pytest.mark.parametrize("spec", ["nvml", "amd", "hwmon", "rapl", "tpu", "external:watts.csv"])
+def test_watts_do_not_go_with_an_instrument(spec):
     with pytest.raises(InputError, match="watts-per-core"):
-        open_meter("nvml", device=GPU, watts_per_core=5)
+        open_meter(spec, device=GPU, watts_per_core=5)
 
 
 def test_a_meter_is_handed_back_as_it_is():
@@ -105,7 +166,7 @@ def test_a_block_that_raises_has_its_joules_and_keeps_its_error():
     assert "at its end" in raised.value.__notes__[0]
 
 
-def test_a_block_without_a_meter_opens_the_automatic_one():
+def test_a_block_without_a_meter_opens_the_automatic_one(bare):
     if jax.default_backend() != "cpu":
         pytest.skip("the automatic meter is another here")
     with measure() as window:

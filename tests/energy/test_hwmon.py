@@ -65,6 +65,8 @@ def test_fans_batteries_and_unlabelled_sensors_are_no_rails(tmp_path):
     place.mkdir(parents=True)
     (place / "name").write_text("nvme\n")
     (place / "power1_input").write_text("5000000\n")
+    (place / "power2_average").write_text("200000000\n")
+    (place / "power2_label").write_text("PPT\n")  # of a Radeon
     assert rails(tmp_path) == []
     with pytest.raises(MeterError, match=r"neither a Jetson module nor a Grace superchip"):
         HwmonMeter(root=tmp_path)
@@ -74,7 +76,7 @@ def test_rails_are_integrated(tmp_path):
     with HwmonMeter(root=grace(tmp_path, "Module Power Socket 0", microwatts=451_000_000)) as meter:
         window = Window(meter.read_on_tick(), meter.read_on_tick())
         assert window.power_w == pytest.approx(451.0)
-        assert window.seconds == pytest.approx(meter.tick_s, rel=0.5)
+        assert window.seconds >= 0.9 * meter.tick_s
         assert meter.provenance.rank is Rank.SENSOR
         assert str(meter.provenance) == "measured (power sensors, integrated, Module Power Socket 0, ±5 %)"
 

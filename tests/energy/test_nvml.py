@@ -11,8 +11,15 @@ import pytest
 from fake_nvml import EPOCH_S, NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_SUPPORTED, Board, FakeNvml, meter_on
 
 from ecojax.energy.meters.cuda_order import visible_uuids
-from ecojax.energy.meters.nvml import NvmlMeter, clashing_pynvml
-from ecojax.energy.meters.nvml_conditions import others
+from ecojax.energy.meters.nvml import (
+    ENERGY_FIELDS,
+    INSTANT_POWER_FIELD,
+    NOT_OFFERED,
+    NvmlMeter,
+    _number,
+    clashing_pynvml,
+)
+from ecojax.energy.meters.nvml_conditions import THROTTLE_REASONS, others
 from ecojax.energy.provenance import Rank
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
@@ -192,7 +199,10 @@ def test_a_board_without_counter_is_sampled():
         assert meter.read_power() is None  # it is the first channel, and the only one
         start = meter.read_on_tick()
         window = Window(start, meter.read_on_tick())
-        assert window.seconds == pytest.approx(0.1, abs=1e-3)
+        assert window.seconds > 0
+        assert window.seconds / 0.1 == pytest.approx(
+            round(window.seconds / 0.1), abs=1e-3
+        )  # from sample to sample
         assert window.power_w == pytest.approx(75.0)
         nvml.boards[0].field_error = NVML_ERROR_GPU_IS_LOST
         with pytest.raises(MeterError, match="nvidia-smi"):
@@ -230,6 +240,32 @@ def test_what_surrounds_a_board():
     assert seen.throttled == {"software power cap", "hardware thermal slowdown"}
     assert (seen.clock_mhz, seen.temperature_c, seen.power_limit_w) == (1980, 41, 700)
     assert seen.details["driver"] == "580.65.06"
+
+
+def test_a_driver_older_than_its_binding():
+    seen = meter_on(FakeNvml([Board(A, old_driver=True, pids=(9,))])).conditions()
+    assert (seen.processes, seen.clock_mhz) == (set(), 1980)
+
+
+def test_the_fake_has_the_names_of_the_real_one():
+    real = pytest.importorskip("pynvml")
+    for name in dir(FakeNvml):
+        if name.lower().startswith("nvml"):
+            assert hasattr(real, name), name
+    assert (real.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION, real.NVML_FI_DEV_ENERGY) == ENERGY_FIELDS
+    assert real.NVML_FI_DEV_POWER_INSTANT == INSTANT_POWER_FIELD
+    assert {real.NVML_ERROR_NOT_SUPPORTED, real.NVML_ERROR_INVALID_ARGUMENT} < set(NOT_OFFERED)
+    assert real.NVML_ERROR_FUNCTION_NOT_FOUND in NOT_OFFERED
+    held_down = {
+        getattr(real, name)
+        for name in dir(real)
+        if name.startswith("nvmlClocksThrottleReason")
+        and not name.endswith(("All", "None", "GpuIdle", "Setting", "UserDefinedClocks"))
+    }
+    assert held_down == set(THROTTLE_REASONS)
+    value = real.c_nvmlFieldValue_t(valueType=real.NVML_VALUE_TYPE_UNSIGNED_INT)
+    value.value.uiVal = 61_500
+    assert _number(value) == 61_500
 
 
 def test_a_state_that_is_not_told_is_unknown_and_a_lost_board_is_an_error():

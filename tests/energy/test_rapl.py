@@ -78,7 +78,7 @@ def test_packages_and_memory_are_added_and_nothing_else(tree):
             set_uj(tree, zone, 1_000_000 + 25_000_000)
         window = Window(start, meter.read())
     assert window.joules == pytest.approx(25 * len(COUNTED))
-    assert str(meter.provenance) == "measured (RAPL, 2 packages with memory of this host, ±5 %)"
+    assert str(meter.provenance) == "measured (RAPL, 2 packages with memory of this host, ±10 %)"
     assert meter.provenance.rank is Rank.CPU_PACKAGE
 
 
@@ -210,7 +210,8 @@ def test_perf_where_powercap_is_closed(tree, power_pmu):
     with RaplMeter(root=tree, read_text=forbid, open_event=perf.open, clock=clock) as meter:
         assert perf.opened == [(32, 2, 0), (32, 2, 28), (32, 3, 0), (32, 3, 28)]
         assert (
-            str(meter.provenance) == "measured (RAPL through perf, 2 packages with memory of this host, ±5 %)"
+            str(meter.provenance)
+            == "measured (RAPL through perf, 2 packages with memory of this host, ±10 %)"
         )
         assert meter.reread_s is None  # 64 bits do not wrap
         perf.count([0, 0, 0, 0])

@@ -16,6 +16,9 @@ TICK_S = 0.05  # what Grace averages over; an INA3221 converts its three channel
 WHOLE = (r"Module Power Socket \d+", r"VDD_IN|POM_5V_IN|VDD_MUX", r"Grace Power Socket \d+")
 # A sum of rails leaves out what is fed by another: Grace's CPU and SysIO, and the AGX Orin's 1.8 V from its 5 V.
 WITHIN = re.compile(r"(CPU|SysIO) Power Socket \d+|VDDQ_VDD2_1V8AO|NC|")
+GRACE = re.compile(
+    r"(Module|Grace|CPU|SysIO) Power Socket \d+"
+)  # and no fan, battery, drive or graphics card
 WHOLE_PERCENT, SUM_PERCENT = 5.0, 10.0
 
 
@@ -41,7 +44,7 @@ class Rail:
 
 
 def rails(root: Path = Path("/sys")) -> list[Rail]:
-    """Every labelled supply rail under `root`, as INA3221 channels (mV × mA) or as ready power (µW)."""
+    """Every supply rail under `root` that says what it is: INA3221 channels (mV × mA), and Grace's meters (µW)."""
     found = []
     for folder in sorted((root / "class" / "hwmon").glob("hwmon*")):
         if _text(folder / "name") == "ina3221":
@@ -56,7 +59,7 @@ def rails(root: Path = Path("/sys")) -> list[Rail]:
                 for file in sorted(place.glob(f"power*_{kind}")):
                     stem = file.name.removesuffix(kind)
                     label = _text(place / f"{stem}oem_info") or _text(place / f"{stem}label")
-                    if label and label not in [rail.name for rail in found]:
+                    if GRACE.fullmatch(label) and label not in [rail.name for rail in found]:
                         found.append(Rail(label, (file,), 1e-6))
     return found
 

@@ -18,9 +18,8 @@ from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards
-SAMPLED_PERCENT = (
-    10.0  # the same, and as much again for what happens while the sensor does not look (arXiv 2312.02741)
-)
+# The same, and as much again for what happens while the sensor does not look (arXiv 2312.02741).
+SAMPLED_PERCENT = 10.0
 POWER_TICK_S = 0.1  # of instant power on A100 and H100; a window of 25 ms in each
 ENERGY_FIELDS = (83, 191)  # total energy in mJ, twice: the second since Hopper
 INSTANT_POWER_FIELD = 186  # in mW
@@ -28,14 +27,8 @@ STALE_S = 5.0  # a sample's time further from now than this is a time of somethi
 CALIBRATION_TICKS = 20
 # NVML's codes for what a board or its driver does not have: not supported, unknown field, unknown function.
 NOT_OFFERED = (3, 2, 13)
-_MEMBERS = {
-    0: "dVal",
-    1: "uiVal",
-    2: "ulVal",
-    3: "ullVal",
-    4: "sllVal",
-    5: "siVal",
-}  # nvmlValueType: of the union
+# nvmlValueType: the union's member that holds it.
+_MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal")))
 MODELED = "use `--meter modeled` for the host's CPU alone"
 
 

@@ -38,6 +38,10 @@ def conditions(
             return None
         try:
             return function(handle, *arguments)
+        except getattr(
+            nvml, "NVMLLibraryMismatchError", ()
+        ):  # a driver older than the function, and no NVMLError
+            return None
         except nvml.NVMLError as error:
             if getattr(error, "value", None) in untold:
                 return None

@@ -12,12 +12,12 @@ from ecojax.energy.meters import perf_power, powercap
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import MeterError
 
-SYSTEMATIC_PERCENT = (
-    5.0  # of package power against the wall, within which Intel's measured counters stay since Haswell
-)
-MAX_POWER_W = (
-    2000.0  # of one counter, four times the largest package: what exceeds it is no energy but a reset
-)
+# Intel's counters are measured since Haswell, and follow the supply within some per cent (Khan et al. 2018, "RAPL in
+# action"); AMD's are computed from activity, without memory, and stray further (Schöne et al. 2021, on Zen 2).
+SYSTEMATIC_PERCENT = 10.0
+
+# Of one counter, four times the largest package: what exceeds it is no energy but a reset.
+MAX_POWER_W = 2000.0
 SLACK_S = 0.1  # for readings that follow each other more closely than the counter's updates
 
 
