@@ -6,7 +6,7 @@
 - scripted: windows, drift and intervals on devices whose truth is written down; the same everywhere, a minute.
 - cpu: the on-device loop against calls unrolled by hand, in CPU time within one run; a minute or two.
 - gpu: on an NVIDIA GPU, with nothing else on it: repeatability, counter against integral, tick, idle, host against
-  device loop, the cost of polling; the raw readings go to energy-<device>-traces/. A quarter of an hour. Without a GPU
+  device loop, the cost of polling; the raw readings go to energy-gpu-traces/. A quarter of an hour. Without a GPU
   this part is left out, and the table says so.
 """
 
@@ -292,18 +292,29 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 # ---------------------------------------------------------------- gpu
 
 
-def gpu(traces: Path | None) -> tuple[list[Row], dict[str, Any]]:
-    """What only a board can tell. Needs an NVIDIA GPU with nothing else on it."""
+def gpu(
+    opened: Any,
+    traces: Path | None,
+    *,
+    width: int = 4096,
+    batch: int = 8192,
+    repeats: int = 10,
+    gap_s: float = 10.0,
+) -> tuple[list[Row], dict[str, Any]]:
+    """What only a board can tell, with nothing else on it, through its meter `opened` before JAX has touched it.
+
+    width, batch: of the large model. repeats, gap_s: how often each is measured, and the idle seconds in between.
+    """
     import jax
     import jax.numpy as jnp
 
-    from ecojax.energy import calibrate, open_meter
+    from ecojax.energy import calibrate
     from ecojax.energy.meters.recorded import RecordingMeter
     from ecojax.energy.prepare import passes_of, prepare
     from ecojax.energy.protocol import measure_prepared
 
     rows: list[Row] = []
-    with open_meter("nvml") as opened:
+    with opened:
         meter = RecordingMeter(opened)
         bare = idle_power(meter)  # before JAX has opened a context
         rows.append(Row("idle, no context open", bare, f"{bare:.1f} W"))
@@ -313,7 +324,7 @@ def gpu(traces: Path | None) -> tuple[list[Row], dict[str, Any]]:
 
         key = jax.random.key(0)
         tiny = (jax.random.normal(key, (64, 32)), jax.random.normal(key, (32, 10)))
-        large = [jax.random.normal(key, (4096, 4096), jnp.bfloat16) / 64 for _ in range(4)]
+        large = [jax.random.normal(key, (width, width), jnp.bfloat16) / math.sqrt(width) for _ in range(4)]
 
         def apply(weights: Any, batch: Any) -> Any:
             for weight in weights:
@@ -322,15 +333,15 @@ def gpu(traces: Path | None) -> tuple[list[Row], dict[str, Any]]:
 
         models = {
             "tiny": (tiny, jax.random.normal(key, (RING, BATCH, 64))),
-            "large": (large, jax.random.normal(key, (4, 8192, 4096), jnp.bfloat16)),
+            "large": (large, jax.random.normal(key, (4, batch, width), jnp.bfloat16)),
         }
         details: dict[str, Any] = {
             "conditions": str(meter.conditions()),
             "provenance": meter.provenance.to_dict(),
         }
         for name, (weights, ring) in models.items():
-            batch = ring.shape[1]
-            prepared = prepare(apply, weights, ring, batch_size=batch)
+            meter = RecordingMeter(opened)
+            prepared = prepare(apply, weights, ring, batch_size=ring.shape[1])
             passes = passes_of(prepared, 0.2)
             found = calibrate(meter, lambda loop=prepared.loop, n=passes: loop.run(n))
             rows.append(Row(f"{name}: tick found", found.tick_s, f"{1e3 * found.tick_s:.1f} ms"))
@@ -339,8 +350,8 @@ def gpu(traces: Path | None) -> tuple[list[Row], dict[str, Any]]:
                 rows.append(Row(f"{name}: counter over integrated instant power", ratio, f"{ratio:.3f}", "1 ± 0.05",
                                 abs(ratio - 1) <= 0.05))  # fmt: skip
             figures = []
-            for _ in range(10):
-                time.sleep(10.0)  # the idle gap
+            for _ in range(repeats):
+                time.sleep(gap_s)
                 figures.append(measure_prepared(prepared, meter, confidence_target=0.02, calibration=found))
             energies = [figure.per_sample_j for figure in figures]
             relative = statistics.stdev(energies) / statistics.fmean(energies)
@@ -349,7 +360,7 @@ def gpu(traces: Path | None) -> tuple[list[Row], dict[str, Any]]:
             host_s = host_loop_seconds(apply, weights, ring)
             device_s = statistics.median(figure.latency_s for figure in figures)
             rows += [
-                Row(f"{name}: 10 repeats with an idle gap, relative sd", relative, f"{relative:.2%}", "<= 1 %",
+                Row(f"{name}: {repeats} repeats with an idle gap, relative sd", relative, f"{relative:.2%}", "<= 1 %",
                     relative <= 0.01),
                 Row("  energy a sample", energies[0], f"{energies[0]:.4g} J"),
                 Row("  windows rejected in all", rejected, f"{rejected}"),
@@ -402,10 +413,10 @@ def main() -> None:
     wanted = arguments.only or ["scripted", *(["gpu"] if on_gpu else ["cpu"])]
     results: dict[str, Any] = {}
     if "gpu" in wanted:  # first, since idle power without a context can be had only before JAX opens one
-        from ecojax.energy.meters.nvml import NvmlMeter  # noqa: F401 - fails here, with the remedy, where it cannot be
+        from ecojax.energy.meters.nvml import NvmlMeter
 
         traces = arguments.out / "energy-gpu-traces" if arguments.out else None
-        results["gpu"], results["gpu_details"] = gpu(traces)
+        results["gpu"], results["gpu_details"] = gpu(NvmlMeter(0), traces)
     if "scripted" in wanted:
         results["scripted"] = scripted()
     if "cpu" in wanted:
