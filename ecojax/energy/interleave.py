@@ -11,6 +11,7 @@ import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from ecojax.energy.calibration import Calibration
@@ -99,11 +100,13 @@ def interleave(
     # A contender's clock under load is its own, so only shifts within a window count.
     reference = replace(meter.conditions(), processes=preflight_processes, clock_mhz=None)
 
+    def window(work: Work) -> Sample:
+        if meter.tick_s > 0:
+            work.load.run(work.passes)  # the clock leaves the last contender's working point for this one's
+        return one_window(meter, work.load, work.passes, window_s, reference=reference, host=host)
+
     def sampler(work: Work) -> Sampler:
-        return Sampler(
-            lambda: one_window(meter, work.load, work.passes, window_s, reference=reference, host=host),
-            most_rejected=max_blocks,
-        )
+        return Sampler(partial(window, work), most_rejected=max_blocks)
 
     order, shuffled = list(works), random.Random(seed)
     samplers = {name: sampler(work) for name, work in works.items()}

@@ -222,6 +222,29 @@ def test_interleaving_is_unbiased_under_drift():
     assert abs(statistics.fmean(in_turn)) > 1e-2  # the trap that it avoids
 
 
+def test_contenders_may_have_clocks_of_their_own():
+    """A large model at the board's power limit clocks lower than a small one; neither is disturbed."""
+    clock = {"mhz": 1980.0}
+    device = ScriptedDevice(conditions=lambda t: Conditions(clock_mhz=clock["mhz"]))
+
+    class Clocked:
+        steps = 10
+
+        def __init__(self, mhz):
+            self.mhz = mhz
+
+        def run(self, passes):
+            clock["mhz"] = self.mhz
+            return device.load(CALL_S, WATTS, steps=10).run(passes)
+
+    works = {"small": Work(Clocked(1980.0), 15), "large": Work(Clocked(1200.0), 15)}
+    found = interleave(
+        works, works["small"], device.meter(), window_s=1.0, target=0.05, max_blocks=8, max_seconds=math.inf,
+        host=device.host,
+    )  # fmt: skip
+    assert [one.rejected for one in found.values()] == [{}, {}]
+
+
 def test_a_straight_drift_is_divided_out_exactly():
     sentinel = [Sample(10 * (1 + 0.01 * t), 1.0, 1.0, t) for t in (0, 4, 8)]
     contender = [Sample(3 * (1 + 0.01 * t), 1.0, 1.0, t) for t in (1, 5, 6)]
