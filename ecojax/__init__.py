@@ -48,6 +48,8 @@ import_module("ecojax.search").__class__ = _CallableRoom
 
 
 def __getattr__(name: str) -> Any:
+    if name == "energy":  # a room that is used under its own name: `ecojax.energy.measure()`
+        return import_module("ecojax.energy")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'ecojax' has no attribute '{name}'")

@@ -74,9 +74,16 @@ def search(
     ] = None,
     pin: Annotated[list[str] | None, Option(help="Hold a parameter, as in kernel=3; repeat.")] = None,
     meter: Annotated[
-        str | None, Option(help="auto, nvml (NVIDIA GPU), or modeled (CPU time x watts).")
+        str | None,
+        Option(
+            help="auto, nvml, amd, hwmon, rapl, tpu, external:FILE, or modeled (CPU time x watts); `ecojax devices` "
+            "shows what there is here."
+        ),
     ] = None,
-    watts_per_core: Annotated[float | None, Option(help="For the modeled meter.")] = None,
+    watts_per_core: Annotated[
+        float | None,
+        Option(help="For the modeled meter. [default: the processor's own, or 10]", show_default=False),
+    ] = None,
     inference_batch: Annotated[
         int | None, Option(help="Batch size that energy and latency are stated at.")
     ] = None,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # The float32 sum of as many equal terms is off by 2.4e-4 at worst, a twentieth of its tolerance.
 MAX_STEPS = 4096
+# XLA's own loop costs 0.3 µs an iteration on a CPU, 8 % of a tiny network's call. A call from the host that takes less
+# than this, dispatch of some 20 µs included, may be as short; longer ones are not worth the compiling.
+SHORT_CALL_S, UNROLLED = 50e-6, 4
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def compile_loop(
         jax.block_until_ready(plain(state, first))
         call_s = min(call_s, time.perf_counter() - began)
     steps = _steps(pass_s / call_s, batches)
+    unrolled = UNROLLED if call_s < SHORT_CALL_S and steps % UNROLLED == 0 else 1
 
     def program(state: Any, ring: Any, carry: "jax.Array", passes: "jax.Array") -> "jax.Array":
         def step(i: "jax.Array", carry: "jax.Array") -> "jax.Array":
@@ -101,8 +105,13 @@ def compile_loop(
             carry, now_state, batch = lax.optimization_barrier((carry, state, batch))
             return carry + fold(lax.optimization_barrier(fn(now_state, batch)))
 
+        def some_steps(i: "jax.Array", carry: "jax.Array") -> "jax.Array":
+            for k in range(unrolled):
+                carry = step(i * unrolled + k, carry)
+            return carry
+
         def one_pass(_: "jax.Array", carry: "jax.Array") -> "jax.Array":
-            return lax.fori_loop(0, steps, step, carry)
+            return lax.fori_loop(0, steps // unrolled, some_steps, carry)
 
         return lax.fori_loop(0, passes, one_pass, carry)
 

@@ -15,6 +15,13 @@ class Reading(NamedTuple):
     energy_j: float
 
 
+class PowerReading(NamedTuple):
+    """An instant's power: `watts` as the instrument took them at `time_s` on the meter's own clock."""
+
+    time_s: float
+    watts: float
+
+
 class Meter(Protocol):
     """A monotonic energy counter. Subclass it: reading on a tick and closing with `with` come along.
 
@@ -47,6 +54,14 @@ class Meter(Protocol):
         3.9 % (1 sd) of a one-second window at a tick of 100 ms. Raises MeterError where the counter stalls.
         """
         return next_tick(self.read) if self.tick_s else self.read()
+
+    def read_power(self) -> PowerReading | None:
+        """Power from a second channel, independent of the counter; None where the meter has but one.
+
+        Integrated over a window, it should agree with the counter: above 5 % one of the two is wrong. The same
+        reading is given again until the instrument takes another. Raises MeterError where the channel fails.
+        """
+        return None
 
     def conditions(self) -> Conditions:
         """What surrounds the device now; nothing, where the meter sees nothing. Raises MeterError where it is gone."""

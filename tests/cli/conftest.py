@@ -9,7 +9,14 @@ import pytest
 
 from ecojax.cli import main
 
-OPTIONS = {"dataset": "digits", "train_size": 400, "epochs": 3, "population": 3, "energy_ci": 0.2}
+OPTIONS = {
+    "dataset": "digits",
+    "train_size": 400,
+    "epochs": 3,
+    "population": 3,
+    "energy_ci": 0.2,
+    "watts_per_core": 10.0,  # the model, whatever this host's processor and instruments are
+}
 
 
 class Answer(NamedTuple):

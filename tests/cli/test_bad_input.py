@@ -33,6 +33,8 @@ import pytest
         (["--dataset", "digits", "--pin", "kernel"], "--pin 'kernel'"),
         (["--dataset", "digits", "--meter", "nvml"], "meter modeled"),
         (["--dataset", "digits", "--meter", "wattmeter"], "wattmeter"),
+        (["--dataset", "digits", "--meter", "external:nowhere.csv"], "nowhere.csv cannot be read"),
+        (["--dataset", "digits", "--meter", "amd"], "meter modeled"),
         (["--dataset", "digits", "--watts-per-core", "-3"], "--watts-per-core"),
         (["--dataset", "digits", "--device", "gpu"], "--device gpu was asked for, but JAX finds only cpu"),
         (["--dataset", "digits", "--precision", "int4"], "--precision"),

@@ -40,7 +40,7 @@ def test_help_imports_nothing_slow():
     assert ran.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["search", "frontier", "export"])
+@pytest.mark.parametrize("command", ["search", "frontier", "export", "devices", "measure"])
 def test_every_command_has_help_with_an_example(ecojax, command):
     answer = ecojax(command, "--help")
     assert answer.status == 0

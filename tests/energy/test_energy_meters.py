@@ -1,5 +1,6 @@
 """The modeled and the replayed meter, choosing one, metering a block, provenance."""
 
+import json
 import math
 import subprocess
 import sys
@@ -10,12 +11,17 @@ import jax.numpy as jnp
 import pytest
 from fake_nvml import Board, FakeNvml, meter_on
 
-from ecojax.energy import ModeledMeter, Provenance, ReplayMeter, measure, open_meter
+from ecojax.energy import ModeledMeter, Provenance, Rank, ReplayMeter, measure, open_meter
 from ecojax.errors import InputError, MeterError
 
 CPU = SimpleNamespace(platform="cpu")
 GPU = SimpleNamespace(platform="gpu", local_hardware_id=0)
-TPU = SimpleNamespace(platform="tpu")
+RADEON = SimpleNamespace(
+    platform="gpu", local_hardware_id=0, client=SimpleNamespace(platform_version="PJRT C API\nrocm 60300")
+)
+TPU = SimpleNamespace(platform="tpu", device_kind="TPU v5 lite", local_hardware_id=0)
+TPU_V4 = SimpleNamespace(platform="tpu", device_kind="TPU v4", local_hardware_id=0)
+METAL = SimpleNamespace(platform="METAL", local_hardware_id=0)
 
 
 def test_importing_loads_neither_jax_nor_nvml():
@@ -38,12 +44,58 @@ def test_impossible_watts_are_refused(watts):
         ModeledMeter(watts)
 
 
-def test_auto_models_on_a_cpu_and_measures_on_a_gpu(monkeypatch):
+def no_such(*_, **__):
+    raise MeterError("there is none here")
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A host without instruments, whatever this one has; returns a function that gives it one."""
+    meters = "ecojax.energy.meters.choose"
+    for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
+        monkeypatch.setattr(f"{meters}.{name}", no_such)
+    return lambda name, opener: monkeypatch.setattr(f"{meters}.{name}", opener)
+
+
+def test_auto_models_on_a_cpu_that_tells_nothing(bare):
     assert isinstance(open_meter(None, device=CPU), ModeledMeter)
-    monkeypatch.setattr(
-        "ecojax.energy.meters.choose.NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal)
-    )
+
+
+@pytest.mark.parametrize(
+    ("device", "meter"),
+    [
+        (CPU, "RaplMeter"),
+        (CPU, "HwmonMeter"),
+        (GPU, "NvmlMeter"),
+        (GPU, "HwmonMeter"),
+        (RADEON, "AmdMeter"),
+    ],
+)
+def test_auto_takes_the_instrument_that_sees_the_device(bare, device, meter):
+    instrument = ReplayMeter([])
+    bare(meter, lambda *ordinal: instrument)
+    assert open_meter("auto", device=device) is instrument
+
+
+@pytest.mark.parametrize(("device", "meter"), [(RADEON, "NvmlMeter"), (GPU, "AmdMeter"), (GPU, "RaplMeter")])
+def test_auto_takes_no_instrument_of_something_else(bare, device, meter):
+    bare(meter, lambda *ordinal: ReplayMeter([]))
+    with pytest.raises(MeterError, match="there is none here"):
+        open_meter("auto", device=device)
+
+
+def test_auto_measures_a_board(bare):
+    bare("NvmlMeter", lambda ordinal: meter_on(FakeNvml([Board("GPU-a")]), ordinal))
     assert open_meter("auto", device=GPU).provenance.kind == "measured"
+
+
+def test_stated_watts_are_of_the_model_where_there_is_an_instrument_too(bare):
+    bare("RaplMeter", lambda: ReplayMeter([]))
+    assert open_meter("auto", device=CPU, watts_per_core=6.0).watts_per_core == 6.0
+
+
+def test_auto_models_a_tpu_whose_power_is_published():
+    assert open_meter("auto", device=TPU_V4).provenance.rank is Rank.CHIP_POWER_DUTY
 
 
 def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
@@ -58,8 +110,17 @@ def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
     ("spec", "device", "error", "said"),
     [
         ("nvml", CPU, MeterError, r"computes on cpu.*--meter modeled"),
-        ("auto", TPU, MeterError, r"computes on tpu.*--meter modeled"),
-        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml, modeled"),
+        ("nvml", TPU, MeterError, r"computes on tpu.*--meter modeled"),
+        ("nvml", RADEON, MeterError, r"an AMD gpu.*NVML cannot"),
+        ("amd", GPU, MeterError, r"computes on gpu.*amdsmi cannot"),
+        ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*--meter modeled"),
+        ("auto", TPU, MeterError, r"TPU v5 lite.*--meter modeled"),
+        ("auto", METAL, MeterError, r"computes on METAL.*--meter modeled.*external:FILE"),
+        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml.*modeled, external:FILE"),
+        ("nvml:0", CPU, InputError, r"'nvml:0'"),
+        ("external", CPU, InputError, r"external:watts\.csv"),
+        ("external:", CPU, InputError, r"external:watts\.csv"),
+        ("external:nowhere.csv", CPU, InputError, r"nowhere\.csv cannot be read"),
     ],
 )
 def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, said):
@@ -67,9 +128,10 @@ def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, sa
         open_meter(spec, device=device)
 
 
-def test_watts_do_not_go_with_a_board():
+@pytest.mark.parametrize("spec", ["nvml", "amd", "hwmon", "rapl", "tpu", "external:watts.csv"])
+def test_watts_do_not_go_with_an_instrument(spec):
     with pytest.raises(InputError, match="watts-per-core"):
-        open_meter("nvml", device=GPU, watts_per_core=5)
+        open_meter(spec, device=GPU, watts_per_core=5)
 
 
 def test_a_meter_is_handed_back_as_it_is():
@@ -104,7 +166,7 @@ def test_a_block_that_raises_has_its_joules_and_keeps_its_error():
     assert "at its end" in raised.value.__notes__[0]
 
 
-def test_a_block_without_a_meter_opens_the_automatic_one():
+def test_a_block_without_a_meter_opens_the_automatic_one(bare):
     if jax.default_backend() != "cpu":
         pytest.skip("the automatic meter is another here")
     with measure() as window:
@@ -125,3 +187,25 @@ def test_what_is_no_provenance_is_refused():
         Provenance("guessed", "me", "all")
     with pytest.raises(InputError, match="not a provenance"):
         Provenance.from_dict({"kind": "measured", "colour": "red"})
+
+
+def test_the_rank_of_a_provenance():
+    old = Provenance.from_dict({"kind": "measured", "by": "a", "scope": "b", "systematic_percent": 5.0})
+    assert old.rank is None
+    new = Provenance("measured", "a", "b", 5.0, Rank.ENERGY_COUNTER)
+    assert new == old  # a study begun before ranks goes on
+    stored = json.loads(json.dumps(new.to_dict()))
+    assert Provenance.from_dict(stored).rank is Rank.ENERGY_COUNTER
+    assert Rank.ENERGY_COUNTER < Rank.SAMPLED_POWER < Rank.CPU_PACKAGE < Rank.WATTS_PER_CORE < Rank.PROXY
+
+
+@pytest.mark.parametrize(
+    ("kind", "rank"), [("modeled", 1), ("measured", 5), ("measured", 0), ("modeled", 99)]
+)
+def test_a_rank_that_cannot_be(kind, rank):
+    with pytest.raises(InputError, match=str(rank)):
+        Provenance(kind, "a", "b", None, rank)
+
+
+def test_a_meter_has_one_channel_unless_it_says_otherwise():
+    assert ModeledMeter().read_power() is None

@@ -11,8 +11,9 @@ import pytest
 from jax import lax
 
 from ecojax.energy import ModeledMeter, ReplayMeter, per_inference
+from ecojax.energy.gates import checksum_gate, ratio_gate, roofline_gate
 from ecojax.energy.loop import MAX_STEPS, _steps, checksum, compile_loop
-from ecojax.energy.protocol import _checksum_gate, _ticking_window, ratio_gate, roofline_gate
+from ecojax.energy.sampling import ticking_window
 from ecojax.errors import InputError, MeterError
 
 BATCH = 16
@@ -124,7 +125,7 @@ def test_trap_work_that_xla_hoists_out_of_a_loop():
 def test_trap_folding_one_element_only():
     loop = compile_loop(mlp, MLP, RING, pass_s=0.001, fold=lambda outputs: checksum(outputs[0, 0]))
     with pytest.raises(MeterError, match="checksum"):
-        _checksum_gate(loop)
+        checksum_gate(loop)
 
 
 def test_the_checksum_is_the_plain_sum_of_squares():
@@ -223,7 +224,7 @@ def loop():
 
 
 def test_a_ticking_meters_joules_are_power_times_time(loop):
-    sample = _ticking_window(ReplayMeter(board(300.0), tick_s=0.1), loop, 1, 1.0)
+    sample = ticking_window(ReplayMeter(board(300.0), tick_s=0.1), loop, 1, 1.0)
     assert sample.call_j == pytest.approx(300 * sample.call_s)
     assert sample.seconds >= 1.0
     assert not [thread for thread in threading.enumerate() if thread.name == "ecojax-ticks"]
@@ -231,7 +232,7 @@ def test_a_ticking_meters_joules_are_power_times_time(loop):
 
 def test_a_meter_that_fails_inside_a_window_leaves_no_thread(loop):
     with pytest.raises(MeterError, match="driver is gone"):
-        _ticking_window(ReplayMeter(board(300.0, fail_at_s=0.5), tick_s=0.1), loop, 1, 1.0)
+        ticking_window(ReplayMeter(board(300.0, fail_at_s=0.5), tick_s=0.1), loop, 1, 1.0)
     assert not [thread for thread in threading.enumerate() if thread.name == "ecojax-ticks"]
 
 

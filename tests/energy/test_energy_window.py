@@ -1,12 +1,15 @@
 """Properties of the window arithmetic, and Student's interval against published quantiles."""
 
 import math
+from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ecojax.energy.meter import Reading
+from ecojax.energy.meters.scripted import ScriptedDevice
+from ecojax.energy.sampling import ticking_window
 from ecojax.energy.window import Window, half_width_95
 from ecojax.errors import MeterError
 
@@ -60,3 +63,26 @@ def test_the_interval_has_students_quantiles(n, quantile):
 
 def test_one_window_has_no_interval():
     assert half_width_95([1.0]) == math.inf
+
+
+@given(readings, st.lists(st.tuples(seconds, joules), min_size=1, max_size=20))
+def test_any_number_of_adjacent_windows_add_up(start, steps):
+    ticks = [start]
+    for seconds_more, joules_more in steps:
+        ticks.append(Reading(ticks[-1].time_s + seconds_more, ticks[-1].energy_j + joules_more))
+    parts = [Window(a, b) for a, b in pairwise(ticks)]
+    whole = Window(ticks[0], ticks[-1])
+    assert sum(part.joules for part in parts) == pytest.approx(whole.joules, rel=1e-9, abs=1e-5)
+    assert min(part.power_w for part in parts) <= whole.power_w * (1 + 1e-6) + 1e-6
+    assert whole.power_w <= max(part.power_w for part in parts) * (1 + 1e-6) + 1e-6
+
+
+@given(st.floats(0, 0.5), st.floats(0.02, 0.5), st.floats(10, 700), st.floats(1e-4, 0.2), st.floats(0.5, 3.0))
+@settings(max_examples=60, deadline=None)
+def test_a_window_on_ticks_never_depends_on_where_the_ticks_fall(phase, tick_s, watts, call_s, window_s):
+    """Whatever tick, phase and load: power within what polling each millisecond can be late by."""
+    device = ScriptedDevice(tick_s=tick_s, phase_s=phase, resolution_j=1e-6)
+    load = device.load(call_s, watts)
+    sample = ticking_window(device.meter(), load, max(1, int(0.1 / call_s)), window_s, device.host)
+    assert sample.call_j == pytest.approx(watts * call_s, rel=2e-3 / window_s)
+    assert sample.call_j > 0

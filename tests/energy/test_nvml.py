@@ -1,14 +1,26 @@
 """The NVML meter on a fake host: which board, what it says of boards it cannot read, and reading on ticks."""
 
+import os
 import statistics
+import threading
+import time
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
 
 import pytest
-from fake_nvml import NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_SUPPORTED, Board, FakeNvml, meter_on
+from fake_nvml import EPOCH_S, NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_SUPPORTED, Board, FakeNvml, meter_on
 
 from ecojax.energy.meters.cuda_order import visible_uuids
-from ecojax.energy.meters.nvml import clashing_pynvml
+from ecojax.energy.meters.nvml import (
+    ENERGY_FIELDS,
+    INSTANT_POWER_FIELD,
+    NOT_OFFERED,
+    NvmlMeter,
+    _number,
+    clashing_pynvml,
+)
+from ecojax.energy.meters.nvml_conditions import THROTTLE_REASONS, others
+from ecojax.energy.provenance import Rank
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
 
@@ -162,3 +174,141 @@ def test_the_obsolete_package_is_recognised():
     assert has("pynvml.py", version="8.0.4") == "8.0.4"
     assert has("pynvml_utils/__init__.py", version="12.0.0") is None
     assert clashing_pynvml(has_none) is None
+
+
+NO_COUNTER = {"energy_error": NVML_ERROR_NOT_SUPPORTED}
+
+
+@pytest.mark.parametrize("fields", [(83, 191), (191,)])
+def test_the_counter_is_found_behind_a_field(fields):
+    nvml = FakeNvml([Board(A, **NO_COUNTER, energy_fields=fields)])
+    meter = meter_on(nvml)
+    start = meter.read_on_tick()
+    nvml.clock.sleep(1.0)
+    assert Window(start, meter.read_on_tick()).power_w == pytest.approx(300, rel=0.002)
+    assert meter.provenance.rank is Rank.ENERGY_COUNTER
+
+
+def test_a_board_without_counter_is_sampled():
+    """In real time: its thread knows no other. Samples are stamped by the driver, on the wall clock."""
+    nvml = FakeNvml([Board(A, **NO_COUNTER, power_field=True, power_w=75.0)], clock=time.perf_counter)
+    with NvmlMeter(nvml=nvml, wall=lambda: EPOCH_S + nvml.clock(), cuda_uuid=lambda ordinal: None) as meter:
+        assert meter.provenance.rank is Rank.SAMPLED_POWER
+        assert "integrated" in str(meter.provenance)
+        assert meter.tick_s == 0.1
+        assert meter.read_power() is None  # it is the first channel, and the only one
+        start = meter.read_on_tick()
+        window = Window(start, meter.read_on_tick())
+        assert window.seconds > 0
+        assert window.seconds / 0.1 == pytest.approx(
+            round(window.seconds / 0.1), abs=1e-3
+        )  # from sample to sample
+        assert window.power_w == pytest.approx(75.0)
+        nvml.boards[0].field_error = NVML_ERROR_GPU_IS_LOST
+        with pytest.raises(MeterError, match="nvidia-smi"):
+            _read_on_ticks(meter, 50)
+    assert nvml.open == 0
+    with pytest.raises(MeterError, match="closed"):
+        meter.read()
+    assert not [thread for thread in threading.enumerate() if thread.name == "ecojax-power"]
+
+
+def _read_on_ticks(meter, count):
+    for _ in range(count):
+        meter.read_on_tick()
+
+
+def test_instant_power_stands_beside_the_counter():
+    nvml = FakeNvml([Board(A, power_field=True)])
+    meter = meter_on(nvml)
+    nvml.clock.sleep(0.15)
+    sample = meter.read_power()
+    assert sample == (pytest.approx(0.1, abs=1e-6), 300.0)  # the driver's time of it, on the meter's clock
+    assert meter.read_power() is sample
+    nvml.clock.sleep(0.1)
+    assert meter.read_power().time_s == pytest.approx(0.2)
+    assert meter_on(FakeNvml([Board(A)])).read_power() is None
+    nvml.boards[0].field_error = NVML_ERROR_GPU_IS_LOST
+    with pytest.raises(MeterError, match="nvidia-smi"):
+        meter.read_power()
+
+
+def test_what_surrounds_a_board():
+    board = Board(A, pids=(os.getpid(), 1 << 30), reasons=0x1 | 0x2 | 0x4 | 0x40)
+    seen = meter_on(FakeNvml([board])).conditions()
+    assert seen.processes == {1 << 30}
+    assert seen.throttled == {"software power cap", "hardware thermal slowdown"}
+    assert (seen.clock_mhz, seen.temperature_c, seen.power_limit_w) == (1980, 41, 700)
+    assert seen.details["driver"] == "580.65.06"
+
+
+def test_a_driver_older_than_its_binding():
+    seen = meter_on(FakeNvml([Board(A, old_driver=True, pids=(9,))])).conditions()
+    assert (seen.processes, seen.clock_mhz) == (set(), 1980)
+
+
+def test_the_fake_has_the_names_of_the_real_one():
+    real = pytest.importorskip("pynvml")
+    for name in dir(FakeNvml):
+        if name.lower().startswith("nvml"):
+            assert hasattr(real, name), name
+    assert (real.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION, real.NVML_FI_DEV_ENERGY) == ENERGY_FIELDS
+    assert real.NVML_FI_DEV_POWER_INSTANT == INSTANT_POWER_FIELD
+    assert {real.NVML_ERROR_NOT_SUPPORTED, real.NVML_ERROR_INVALID_ARGUMENT} < set(NOT_OFFERED)
+    assert real.NVML_ERROR_FUNCTION_NOT_FOUND in NOT_OFFERED
+    held_down = {
+        getattr(real, name)
+        for name in dir(real)
+        if name.startswith("nvmlClocksThrottleReason")
+        and not name.endswith(("All", "None", "GpuIdle", "Setting", "UserDefinedClocks"))
+    }
+    assert held_down == set(THROTTLE_REASONS)
+    value = real.c_nvmlFieldValue_t(valueType=real.NVML_VALUE_TYPE_UNSIGNED_INT)
+    value.value.uiVal = 61_500
+    assert _number(value) == 61_500
+
+
+def test_a_state_that_is_not_told_is_unknown_and_a_lost_board_is_an_error():
+    nvml = FakeNvml([Board(A, state_error=NVML_ERROR_NOT_SUPPORTED)])
+    seen = meter_on(nvml).conditions()
+    assert (seen.processes, seen.throttled, seen.clock_mhz) == (set(), set(), None)
+    nvml.boards[0].state_error = NVML_ERROR_GPU_IS_LOST
+    with pytest.raises(MeterError, match="no longer tells its state"):
+        meter_on(nvml).conditions()
+
+
+@pytest.mark.parametrize(
+    ("listed", "namespace", "expected"),
+    [
+        ([7], "initial", set()),
+        ([7, 9], "initial", {9}),
+        ([9], "initial", {9}),  # no context of ours is open
+        ([9001], "other", set()),  # ours, by the host's count
+        ([9001, 9002], "other", {9002}),
+        ([9], "other", {9}),  # visible here, hence no alias of ours
+        ([7, 9001], "other", {9001}),
+        ([], "other", set()),
+    ],
+)
+def test_other_processes_within_and_without_a_container(tmp_path, listed, namespace, expected):
+    for pid in (7, 9):
+        (tmp_path / str(pid)).mkdir()
+    (tmp_path / "self" / "ns").mkdir(parents=True)
+    number = {"initial": 4026531836, "other": 4026532999}[namespace]
+    (tmp_path / "self" / "ns" / "pid").symlink_to(f"pid:[{number}]")
+    assert others(listed, own=7, proc=tmp_path) == expected
+
+
+def test_each_board_has_its_own_figure():
+    nvml = FakeNvml([Board(A, power_w=100.0), Board(B, power_w=700.0)])
+    meters = [meter_on(nvml, ordinal) for ordinal in (0, 1)]
+    starts = [meter.read_on_tick() for meter in meters]
+    nvml.clock.sleep(2.0)
+    powers = [
+        Window(start, meter.read_on_tick()).power_w for start, meter in zip(starts, meters, strict=True)
+    ]
+    assert powers == pytest.approx([100, 700], rel=0.002)
+    assert nvml.open == 2
+    for meter in meters:
+        meter.close()
+    assert nvml.open == 0

@@ -1,19 +1,41 @@
 """The meter for machines without one: CPU time of this process × watts per core."""
 
 import math
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from ecojax.energy.meter import Meter, Reading
-from ecojax.energy.provenance import Provenance
-from ecojax.errors import InputError
+from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meters.cpu_watts import cpu_model, find_chip
+from ecojax.energy.meters.sampled import PowerIntegral
+from ecojax.energy.provenance import Provenance, Rank
+from ecojax.errors import InputError, MeterError
 
 WATTS_PER_CORE = 10.0
-"""Package power over physical cores is 6.3 W in a Xeon Platinum 8480+ (350 W, 56 cores), 10.6 W in a Ryzen 9
-7950X (170 W, 16), 13.1 W in a Ryzen 7 7700X (105 W, 8), by their makers' thermal design power. Ten is in their
-middle, hence ±30 %. The densest server parts draw less (EPYC 7763: 4.4 W): who knows their chip states it."""
+"""For processors that `cpu_watts` does not know: the middle of those that it does, hence ±30 %. The densest server
+parts draw less (EPYC 7742: 3.5 W), older desktops more (Core i7-8700K: 15.8 W): who knows their chip states it."""
 
 SYSTEMATIC_PERCENT = 30.0
+
+
+def resident_gib() -> float:
+    """Memory of this process that is in use, in GiB."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        raise MeterError(
+            "This host does not tell how much memory a process uses; leave ram_w_per_gib out."
+        ) from None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def _positive(watts: float, what: str, option: str) -> float:
+    if not (math.isfinite(watts) and watts > 0):
+        raise InputError(
+            f"{what} must be a positive number, not {watts}; leave {option} out for the default."
+        )
+    return watts
 
 
 class ModeledMeter(Meter):
@@ -23,7 +45,10 @@ class ModeledMeter(Meter):
     process: measure where nothing else runs (compile in another process, or before). A busy machine disturbs it
     far less than it disturbs the wall clock, since waiting for a core costs no CPU time.
 
-    Raises InputError where `watts_per_core` is no positive finite number.
+    watts_per_core: by default that of this host's processor, where it is in the table of `cpu_watts`, else 10.
+    ram_w_per_gib: of resident memory, for `read_memory`; None leaves memory out.
+    cpu: the processor's name, clock, cpu_clock, resident_gib: for tests.
+    Raises InputError where watts are no positive finite number.
     """
 
     tick_s = 0.0
@@ -32,26 +57,43 @@ class ModeledMeter(Meter):
         self,
         watts_per_core: float | None = None,
         *,
+        ram_w_per_gib: float | None = None,
         scope: str = "this process",
+        cpu: str | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cpu_clock: Callable[[], float] = time.process_time,
+        resident_gib: Callable[[], float] = resident_gib,
     ):
-        watts = WATTS_PER_CORE if watts_per_core is None else watts_per_core
-        if not (math.isfinite(watts) and watts > 0):
-            raise InputError(
-                f"Watts per core must be a positive number, not {watts}; leave --watts-per-core out for "
-                f"{WATTS_PER_CORE:g}."
-            )
-        self.watts_per_core = watts
+        chip = None
+        if watts_per_core is None:
+            chip = find_chip(cpu_model() if cpu is None else cpu)
+            watts_per_core = WATTS_PER_CORE if chip is None else round(chip.watts_per_core, 2)
+        self.watts_per_core = _positive(watts_per_core, "Watts per core", "--watts-per-core")
+        self._of = "" if chip is None else f" of {chip.name}"
+        self._ram_w_per_gib = None
+        if ram_w_per_gib is not None:
+            self._ram_w_per_gib = _positive(ram_w_per_gib, "Watts per GiB of memory", "ram_w_per_gib")
         self._scope, self._clock, self._cpu_clock = scope, clock, cpu_clock
+        self._resident_gib = resident_gib
+        self._memory = PowerIntegral(math.inf, "Resident memory")
 
     @property
     def provenance(self) -> Provenance:
-        by = f"CPU time × {self.watts_per_core:g} W per core"
-        return Provenance("modeled", by, self._scope, SYSTEMATIC_PERCENT)
+        by = f"CPU time × {self.watts_per_core:g} W per core{self._of}"
+        return Provenance("modeled", by, self._scope, SYSTEMATIC_PERCENT, Rank.WATTS_PER_CORE)
 
     def read(self) -> Reading:
         return Reading(self._clock(), self._cpu_clock() * self.watts_per_core)
+
+    def read_memory(self) -> Reading | None:
+        """Joules of this process's memory since first asked, modeled and in no other figure; None unless asked for.
+
+        A column of its own: a constant per GiB, held for as long as memory is, would drown what the program does.
+        It is as exact as one asks often, for memory between two readings is taken to change evenly.
+        """
+        if self._ram_w_per_gib is None:
+            return None
+        return self._memory.add(PowerReading(self._clock(), self._resident_gib() * self._ram_w_per_gib))
 
     def close(self) -> None:
         pass

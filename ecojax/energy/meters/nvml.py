@@ -1,34 +1,57 @@
-"""The meter of NVIDIA boards: NVML's total-energy counter, read through nvidia-ml-py."""
+"""The meter of NVIDIA boards: NVML's total-energy counter, or its instant power where there is none."""
 
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property, partial
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.conditions import Conditions
+from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.meters.cuda_order import driver_uuid, visible_uuids
-from ecojax.energy.provenance import Provenance
+from ecojax.energy.meters.nvml_conditions import conditions
+from ecojax.energy.meters.sampled import SampledMeter
+from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards
+# The same, and as much again for what happens while the sensor does not look (arXiv 2312.02741).
+SAMPLED_PERCENT = 10.0
+POWER_TICK_S = 0.1  # of instant power on A100 and H100; a window of 25 ms in each
+ENERGY_FIELDS = (83, 191)  # total energy in mJ, twice: the second since Hopper
+INSTANT_POWER_FIELD = 186  # in mW
+STALE_S = 5.0  # a sample's time further from now than this is a time of something else
 CALIBRATION_TICKS = 20
+# NVML's codes for what a board or its driver does not have: not supported, unknown field, unknown function.
+NOT_OFFERED = (3, 2, 13)
+# nvmlValueType: the union's member that holds it.
+_MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal")))
 MODELED = "use `--meter modeled` for the host's CPU alone"
+
+
+T = TypeVar("T")
+
+
+class _NotOfferedError(MeterError):
+    """The board has no such reading, and never will."""
 
 
 class NvmlMeter(Meter):
     """Counts the whole board that runs CUDA's visible device `ordinal`, memory and idle power included.
 
     The counter steps about every 100 ms on data-centre boards, so windows are read on ticks; `tick_s` is found
-    by watching twenty of them when first asked for. NVML stays initialised and the handle held until `close`.
+    by watching twenty of them when first asked for. A board without counter is sampled: its instant power,
+    integrated (never the one-second average that nvidia-smi shows). NVML stays initialised and the handle held
+    until `close`.
 
     ordinal: as JAX numbers local GPUs (`device.local_hardware_id`).
     details: the board's name, UUID, power limit in watts, and driver version.
-    nvml, clock, sleep, cuda_uuid: for tests.
+    nvml, clock, wall, sleep, cuda_uuid: for tests.
 
-    Raises MeterError where there is no such board or it has no energy counter, saying what it is.
+    Raises MeterError where there is no such board or it tells neither energy nor power, saying what it is.
     """
 
     def __init__(
@@ -37,13 +60,17 @@ class NvmlMeter(Meter):
         *,
         nvml: Any = None,
         clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         cuda_uuid: Callable[[int], str | None] = driver_uuid,
     ):
         self._nvml = nvml if nvml is not None else _import_pynvml()
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._wall, self._sleep = clock, wall, sleep
         self._tick_s: float | None = None
         self._open = False
+        self._count: Callable[[], float] | None = None
+        self._power: SampledMeter | None = None
+        self._sample: tuple[int, PowerReading] | None = None  # the driver's own time of it, and what it was
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as error:
@@ -54,7 +81,7 @@ class NvmlMeter(Meter):
         try:
             self._handle, uuid = self._find(ordinal, cuda_uuid)
             self.details = self._describe(uuid)
-            self.read()
+            self._count = self._find_counter()
         except BaseException:
             self.close()
             raise
@@ -106,30 +133,106 @@ class NvmlMeter(Meter):
             details["power_limit_w"] = nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle) / 1000
         return details
 
+    def _find_counter(self) -> Callable[[], float] | None:
+        """Of the ways to ask for joules, the first that answers; None where instant power stands in for them."""
+        ways: list[Callable[[], float]] = [
+            lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1000,
+            *(partial(self._field_joules, number) for number in ENERGY_FIELDS),
+        ]
+        for way in ways:
+            if self._offered(way):
+                return way
+        if not self._offered(self._instant_power):
+            raise MeterError(
+                f"{self._board} tells neither energy nor instant power: {self._why_none()}; {MODELED}."
+            )
+        self._power = SampledMeter(
+            self._instant_power,
+            provenance=self.provenance,
+            tick_s=POWER_TICK_S,
+            name=f"The power sensor of {self._board}",
+            clock=self._clock,
+        )
+        return None
+
+    def _offered(self, way: Callable[[], object]) -> bool:
+        """Whether the driver offers it at all; MeterError where it does, and fails."""
+        try:
+            self._answer(way)
+        except _NotOfferedError:
+            return False
+        return True
+
+    def _answer(self, way: Callable[[], T]) -> T:
+        try:
+            return way()
+        except self._nvml.NVMLError as error:
+            kind = _NotOfferedError if getattr(error, "value", None) in NOT_OFFERED else MeterError
+            raise kind(f"{self._board} cannot be read ({error}); check the driver with nvidia-smi.") from None
+
+    def _field(self, number: int) -> Any:
+        value = self._nvml.nvmlDeviceGetFieldValues(self._handle, [number])[0]
+        if value.nvmlReturn != 0:
+            raise self._nvml.NVMLError(value.nvmlReturn)
+        return value
+
+    def _field_joules(self, number: int) -> float:
+        return _number(self._field(number)) / 1000
+
+    def _instant_power(self) -> PowerReading:
+        value = self._answer(lambda: self._field(INSTANT_POWER_FIELD))
+        if self._sample is not None and self._sample[0] == value.timestamp != 0:
+            return self._sample[1]
+        age_s, now = self._wall() - value.timestamp / 1e6, self._clock()
+        time_s = now - age_s if 0 <= age_s < STALE_S else now  # some drivers leave the time at zero
+        self._sample = (value.timestamp, PowerReading(time_s, _number(value) / 1000))
+        return self._sample[1]
+
+    @property
+    def _board(self) -> str:
+        return f"{self.details['name']} ({self.details['uuid']})"
+
     @property
     def provenance(self) -> Provenance:
         scope = f"{self.details['name']} {self.details['uuid']}"
-        return Provenance("measured", "NVML energy counter", scope, SYSTEMATIC_PERCENT)
+        if self._count is None:
+            by = "NVML instant power, integrated"
+            return Provenance("measured", by, scope, SAMPLED_PERCENT, Rank.SAMPLED_POWER)
+        return Provenance("measured", "NVML energy counter", scope, SYSTEMATIC_PERCENT, Rank.ENERGY_COUNTER)
 
     @property
     def tick_s(self) -> float:
         if self._tick_s is None:
-            self._tick_s = tick_length(self.read_on_tick, CALIBRATION_TICKS)
+            self._tick_s = (
+                self._power.tick_s if self._power else tick_length(self.read_on_tick, CALIBRATION_TICKS)
+            )
         return self._tick_s
 
     def read(self) -> Reading:
-        board = f"{self.details['name']} ({self.details['uuid']})"
+        self._require_open()
+        if self._power is not None:
+            return self._power.read()
+        assert self._count is not None
+        return Reading(self._clock(), self._answer(self._count))
+
+    def read_power(self) -> PowerReading | None:
+        """Instant power, beside the counter; None where it is all there is, or the driver does not tell it."""
+        self._require_open()
+        if self._power is not None or not self._tells_power:
+            return None
+        return self._instant_power()
+
+    @cached_property
+    def _tells_power(self) -> bool:
+        return self._offered(self._instant_power)
+
+    def conditions(self) -> Conditions:
+        self._require_open()
+        return conditions(self._nvml, self._handle, self.details)
+
+    def _require_open(self) -> None:
         if not self._open:
-            raise MeterError(f"The meter of {board} is closed; open another.")
-        try:
-            millijoules = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
-        except self._nvml.NVMLError as error:
-            if getattr(error, "value", None) == self._nvml.NVML_ERROR_NOT_SUPPORTED:
-                raise MeterError(f"{board} has no energy counter: {self._why_none()}; {MODELED}.") from None
-            raise MeterError(
-                f"The energy counter of {board} cannot be read ({error}); check the driver with nvidia-smi."
-            ) from None
-        return Reading(self._clock(), millijoules / 1000)
+            raise MeterError(f"The meter of {self._board} is closed; open another.")
 
     def _why_none(self) -> str:
         nvml = self._nvml
@@ -141,13 +244,19 @@ class NvmlMeter(Meter):
         return "its driver offers none"
 
     def read_on_tick(self) -> Reading:
-        return next_tick(self.read, sleep=self._sleep)
+        return self._power.read_on_tick() if self._power else next_tick(self.read, sleep=self._sleep)
 
     def close(self) -> None:
         if self._open:
             self._open = False
+            if self._power is not None:
+                self._power.close()
             with suppress(self._nvml.NVMLError):  # a driver that is gone has nothing left to shut down
                 self._nvml.nvmlShutdown()
+
+
+def _number(value: Any) -> float:
+    return float(getattr(value.value, _MEMBERS.get(value.valueType, "ullVal")))
 
 
 def _text(value: str | bytes) -> str:

@@ -1,0 +1,134 @@
+"""`per_call`: the whole protocol for any JAX callable and an example of its inputs."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from ecojax.energy.batches import RING, ring_of
+from ecojax.energy.calibration import calibrate
+from ecojax.energy.figure import Energy
+from ecojax.energy.meter import Meter
+from ecojax.energy.prepare import Prepared, noting, passes_of, prepare_calls
+from ecojax.energy.protocol import measure_prepared
+from ecojax.errors import InputError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A callable and its example inputs, split into what varies from call to call and what does not.
+
+    fn: `fn(state, batch)`. state: pytree of arrays. example: pytree of arrays, one batch.
+    """
+
+    fn: Callable[[Any, Any], Any]
+    state: Any
+    example: Any
+
+    def prepared(self, batch_size: int = 1, batches: int = RING) -> Prepared:
+        """Compiled and gated over a ring made from the example. Raises as `per_call` does."""
+        ring, notes = ring_of(self.example, batches)
+        return noting(prepare_calls(self.fn, self.state, ring, batch_size=batch_size), *notes)
+
+
+def per_call(
+    fn: Callable[..., Any],
+    *args: Any,
+    meter: Meter | str | None = None,
+    batch_size: int = 1,
+    vary: Sequence[int] | None = None,
+    confidence_target: float = 0.05,
+    max_windows: int = 20,
+    max_seconds: float = 30.0,
+) -> Energy:
+    """The energy of one call `fn(*args)`, by the protocol of `per_inference`, with idle power and the net figure.
+
+        energy = per_call(jax.jit(network.apply), params, images, batch_size=64)
+        print(energy.joules, energy.ci95, energy.n, energy.provenance)
+
+    fn: any function that JAX can trace; pure. args: example inputs, pytrees of arrays.
+    meter: as `open_meter` takes it; None opens the automatic one.
+    batch_size: samples in a call, which `per_sample_j` is divided by; a call is one sample unless said otherwise.
+    vary: positions of the arguments that differ from call to call; by default the last, as in `apply(params, x)`.
+        Those get four different batches, made from the example by small factors on floating point numbers and by
+        rolling whole numbers (`ecojax/energy/batches.py` says how, and why that is sound). The others are the same
+        in every call, and their use is not hoisted out of it.
+    confidence_target, max_windows, max_seconds: as in `per_inference`.
+
+    Raises InputError where `fn` cannot be traced, returns nothing or something else than arrays; MeterError where a
+    gate fails (outputs that do not depend on what varies, a function too fast to be timed) or the meter does.
+    """
+    from ecojax.energy.meters.choose import open_meter
+
+    call = as_call(fn, args, vary=vary)
+    opened = open_meter(meter) if meter is None or isinstance(meter, str) else nullcontext(meter)
+    with opened as meter:
+        start = meter.read()
+        prepared = call.prepared(batch_size)
+        return measure_prepared(
+            prepared,
+            meter,
+            opened=start,
+            confidence_target=confidence_target,
+            max_windows=max_windows,
+            max_seconds=max_seconds,
+            calibration=calibrate(meter, lambda: prepared.loop.run(passes_of(prepared, 0.2))),
+        )
+
+
+def as_call(fn: Callable[..., Any], args: Sequence[Any], *, vary: Sequence[int] | None = None) -> Call:
+    """`fn(*args)` as a `Call`. Raises InputError where that is none that JAX can trace to arrays."""
+    import jax
+
+    name = getattr(fn, "__name__", repr(fn))
+    if not args or not jax.tree.leaves(tuple(args)):
+        raise InputError(f"{name} has no example inputs; an inference is of something, so give it arrays.")
+    args = _arrays(name, args)
+    holding = [place for place, arg in enumerate(args) if jax.tree.leaves(arg)]
+    places = sorted({place % len(args) for place in vary} if vary is not None else {holding[-1]})
+    if not any(place in holding for place in places):
+        raise InputError(
+            f"{name}: vary={list(vary or ())} names no argument with arrays; there are {len(args)}."
+        )
+    _require_arrays_out(name, fn, args)
+
+    def call(state: Any, batch: Any) -> Any:
+        fixed, varying = iter(state), iter(batch)
+        return fn(*(next(varying if place in places else fixed) for place in range(len(args))))
+
+    return Call(
+        call,
+        tuple(arg for place, arg in enumerate(args) if place not in places),
+        tuple(arg for place, arg in enumerate(args) if place in places),
+    )
+
+
+def _arrays(name: str, args: Sequence[Any]) -> tuple[Any, ...]:
+    import jax
+    import jax.numpy as jnp
+
+    def array(leaf: Any) -> Any:
+        try:
+            return jnp.asarray(leaf)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{name}: an example input is a {type(leaf).__name__}, which is no array; bind it with "
+                "functools.partial and give the arrays."
+            ) from None
+
+    return tuple(jax.tree.map(array, tuple(args)))
+
+
+def _require_arrays_out(name: str, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    import jax
+
+    try:
+        outputs = jax.eval_shape(fn, *args)
+    except Exception as error:
+        message = str(error).split("\n")[0].strip()
+        raise InputError(
+            f"{name} cannot be traced by JAX over its example inputs ({type(error).__name__}: {message}); give a "
+            "function of arrays that returns arrays."
+        ) from error
+    if not jax.tree.leaves(outputs):
+        raise InputError(f"{name} gives back no arrays; let it return its outputs.")

@@ -1,0 +1,169 @@
+"""What is to be measured, by name: `module.py:function` with its example inputs, or the folder of an exported model."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import EcojaxError, InputError
+
+if TYPE_CHECKING:
+    from ecojax.energy.percall import Call
+
+EXAMPLES = "example_inputs"
+HOW = (
+    f"give it a tuple `{EXAMPLES}` of arguments, or a function `{EXAMPLES}(batch_size)` that returns one, or let the "
+    "function take no argument and return the pair (function, arguments)"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something callable, at any batch size or at that of its examples alone.
+
+    call: gives the call for a batch size; None asks for the examples as they are.
+    batched: whether it takes a batch size. batch_size: the one that it is measured at unless told otherwise.
+    notes: what a reader of its figures should know.
+    """
+
+    name: str
+    call: "Callable[[int | None], Call]"
+    batched: bool
+    batch_size: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def resolve(name: str) -> Target:
+    """`module.py:function`, or the folder of an exported model. Raises InputError where it is neither.
+
+    The example inputs of a function are `example_inputs` in the same file: a tuple of arguments, or a function of
+    none or of the batch size that returns one. Without it, the function itself is called, with nothing or with a
+    parameter `batch_size`, for the pair (function, arguments). The file is executed, as by `python`.
+    """
+    if Path(name).is_dir():
+        return _model(Path(name))
+    file, colon, function = name.rpartition(":")
+    if not colon or not file.endswith(".py") or not function:
+        raise InputError(
+            f"'{name}' is neither the folder of an exported model nor a function; write module.py:function"
+        )
+    path = Path(file)
+    if not path.is_file():
+        raise InputError(
+            f"there is no file '{file}'; give the path of the module, as in src/model.py:predict"
+        )
+    return _function(path, function, name)
+
+
+def _function(path: Path, function: str, name: str) -> Target:
+    module = _imported(path)
+    fn = getattr(module, function, None)
+    if not callable(fn):
+        names = [n for n, value in vars(module).items() if inspect.isfunction(value) and n != EXAMPLES]
+        raise InputError(f"'{path}' has no function '{function}'; it has {', '.join(names) or 'none'}")
+    examples = getattr(module, EXAMPLES, None)
+    if examples is None:
+        return _factory(fn, name)
+    if not callable(examples):
+        return Target(name, lambda _: _as_call(fn, _arguments(examples, name)), batched=False)
+    batched, call = bool(_parameters(examples)), examples
+    return Target(
+        name,
+        lambda batch: _as_call(fn, _arguments(call(batch) if batch is not None else call(), name)),
+        batched=batched,
+        batch_size=_default(examples),
+    )
+
+
+def _factory(fn: Callable[..., Any], name: str) -> Target:
+    parameters = _parameters(fn)
+    if [one for one in parameters if one.name != "batch_size"]:
+        raise InputError(f"'{name}' has no example inputs; {HOW}")
+
+    def call(batch: int | None) -> "Call":
+        made = fn() if batch is None else fn(batch_size=batch)
+        if not (isinstance(made, tuple) and len(made) == 2 and callable(made[0])):
+            raise InputError(f"'{name}' returned a {type(made).__name__}, and has no example inputs; {HOW}")
+        return _as_call(made[0], _arguments(made[1], name))
+
+    return Target(name, call, batched=bool(parameters), batch_size=_default(fn))
+
+
+def _default(fn: Callable[..., Any]) -> int | None:
+    """The default of the only parameter, where it is a whole number; 64 where it has none."""
+    parameters = _parameters(fn)
+    if not parameters:
+        return None
+    default = parameters[0].default
+    return default if type(default) is int else 64
+
+
+def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):  # builtins have none to show
+        return []
+
+
+def _arguments(made: Any, name: str) -> tuple[Any, ...]:
+    if not isinstance(made, tuple | list):
+        raise InputError(
+            f"the example inputs of '{name}' are a {type(made).__name__}; give a tuple of arguments, as in (x,)"
+        )
+    return tuple(made)
+
+
+def _as_call(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> "Call":
+    from ecojax.energy.percall import as_call
+
+    return as_call(fn, arguments)
+
+
+def _imported(path: Path) -> Any:
+    name = f"ecojax_measured_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"'{path}' cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look themselves up there
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # as `python module.py` does, for what it imports beside it
+    try:
+        spec.loader.exec_module(module)
+    except EcojaxError:
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        message = " ".join(str(error).split())
+        raise InputError(f"'{path}' does not run: {type(error).__name__}: {message}") from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _model(folder: Path) -> Target:
+    from ecojax.export import load
+
+    model = load(folder)
+    labelled = model.energy.get("batch_size")
+
+    def call(batch: int | None) -> "Call":
+        import numpy as np
+
+        from ecojax.energy.percall import Call
+
+        size = batch or labelled or 64
+        shape = (size, *model.network.image_shape)
+        images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        return Call(model.network.logits, model.weights, images)
+
+    return Target(
+        f"{folder} ({model.network.family})",
+        call,
+        batched=True,
+        batch_size=labelled if type(labelled) is int else 64,
+        notes=("the images were random; real ones may draw slightly less power",),
+    )
