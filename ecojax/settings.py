@@ -8,10 +8,11 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecojax.errors import InputError
 from ecojax.search.budget import Budget
@@ -19,6 +20,14 @@ from ecojax.space.tables import explain
 from ecojax.study.metrics import objective, selectable
 
 Positive = Annotated[int, Field(ge=1)]
+
+
+def share(given: Any) -> Any:
+    """A share as a number or as text, 0.05 or "5%"; what is neither stays as it is, to be refused by who asked."""
+    if isinstance(given, str):
+        with suppress(ValueError):
+            return float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
+    return given
 
 
 class Bounds(BaseModel):
@@ -63,7 +72,7 @@ class SearchSettings(BaseModel):
     meter: str = "auto"
     watts_per_core: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     inference_batch: Positive = 64
-    energy_ci: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    energy_ci: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.05
 
     def bounds(self) -> dict[str, dict[str, float]]:
         """The constraints as plain numbers, by metric."""

@@ -46,13 +46,19 @@ class Plan:
     replicate: int
     populations: tuple[int, ...]
 
+    def length(self, problem: str) -> int:
+        """Trials of a search; the closed forms are judged at 100 and 200."""
+        return self.trials if problem in tables.TABLES else min(self.trials, 200)
+
     def ours(self, problem: str, method: str, seed: int, batch: int = 1) -> Task:
-        trials = self.trials if batch == 1 else min(self.trials, 200)
+        trials = self.length(problem) if batch == 1 else min(self.trials, 200)
         return self._task("ours", problem, **ours.METHODS[method], seed=seed, trials=trials, batch=batch)
 
     def peer(self, problem: str, method: str, seed: int) -> Task:
         seconds = self.slow_seconds if method in peers.SLOW else 1e6
-        return self._task("peer", problem, method=method, seed=seed, trials=self.trials, seconds=seconds)
+        return self._task(
+            "peer", problem, method=method, seed=seed, trials=self.length(problem), seconds=seconds
+        )
 
     def noise(self, problem: str, seed: int) -> Task:
         proposer = ours.METHODS[self.judged]["proposer"]
@@ -233,7 +239,7 @@ def _print_wins(
         for checkpoint in reached:
             values = list(at(runs, checkpoint, scale).values())
             cells.append(spread(values) + (f" [{len(values)}]" if len(values) < len(runs) else ""))
-        full = [r for r in runs.values() if r["evaluations"] >= plan.trials]
+        full = [r for r in runs.values() if r["evaluations"] >= plan.length(problem)]
         repeated = f"{np.median([r['repeated'] for r in full]):.0f}" if full else "–"
         cost = np.median([1e3 * r["seconds"] / max(r["evaluations"], 1) for r in runs.values()])
         rows.append([method, str(len(runs)), *cells, repeated, f"{cost:.0f}"])

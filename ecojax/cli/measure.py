@@ -90,10 +90,9 @@ def _batches(text: str | None) -> list[int] | None:
 
 
 def _share(text: str) -> float:
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = math.nan
-    if not 0 < share < 1:
+    from ecojax.settings import share
+
+    found = share(text)
+    if not (isinstance(found, float) and 0 < found < 1):
         raise InputError(f"--energy-ci '{text}' should be a share between 0 and 1, as in 2% or 0.02")
-    return share
+    return found

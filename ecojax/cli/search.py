@@ -88,7 +88,7 @@ def search(
         int | None, Option(help="Batch size that energy and latency are stated at.")
     ] = None,
     energy_ci: Annotated[
-        float | None, Option(help="95 % half width to measure energy to, as a share of it.")
+        str | None, Option(help="95 % half width to measure energy to, as a share of it: 5% or 0.05.")
     ] = None,
     precision: Annotated[
         str | None, Option(help="auto (bfloat16 on accelerators), float32 or bfloat16.")

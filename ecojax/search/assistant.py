@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtr  # type: ignore[import-untyped]
 
 from ecojax.search.archive import Archive, Encoded, Encoder
 from ecojax.search.improvement import expected_improvement
@@ -24,13 +25,13 @@ Known = Callable[[Configuration], Sequence[float] | np.ndarray]
 
 LEAST_ROWS = 8  # successes before there is anything to model
 MODEL_ROWS = 512  # the processes see the front and a sample of the rest beyond that
-FIT_ROWS = 128  # hyperparameters are fitted on as many
+FIT_ROWS = 96  # hyperparameters are fitted on as many
 POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
 POOL = 160  # further candidates: neighbours of the front, and strangers
 TOLD = 64  # candidates of which known objectives are computed
 SMALLEST = 64
 LOG_RATIO = 10.0  # positive objectives that go so far beyond their median are taken by their logarithm
-LEAST_FEASIBLE = 0.5  # probability under which a candidate is taken for infeasible
+LEAST_FEASIBLE = 0.25  # square of the probability under which a candidate is taken for infeasible
 TRIVIAL = 0.05  # standard deviations of an objective
 MARGIN = 0.15  # of the front's span
 LEAST_OPTIMISM, MOST_OPTIMISM = 0.2, 2.0
@@ -61,19 +62,17 @@ class Scale(NamedTuple):
         return (np.minimum(values, self.cap) - self.mean) / self.spread
 
 
-def reference_point(front: np.ndarray, observed: np.ndarray, *, wide: bool) -> np.ndarray:
-    """Up to where hypervolume counts, `[m]`: a little beyond the front's worst; wide, beyond nine tenths of all too.
+def reference_point(front: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Up to where hypervolume counts, `[m]`: a little beyond the front's worst, and beyond nine tenths of all seen.
 
-    Narrow, the proposals refine the front; wide, they stretch it. Members that a trivial improvement of another would
-    dominate do not count: one that is far worse in an objective for being a trifle better in the next would make ever
-    worse ones worth having.
+    Members that a trivial improvement of another would dominate do not count: one that is far worse in an objective
+    for being a trifle better in the next would make ever worse ones worth having.
     """
-    better = (front[None] <= front[:, None] + TRIVIAL).all(2) & (front[None] < front[:, None] - TRIVIAL).any(
-        2
-    )
-    serious = front[~np.any(better, axis=1)]
-    narrow = serious.max(0) + MARGIN * np.maximum(np.ptp(serious, axis=0), TRIVIAL)
-    return np.maximum(narrow, np.quantile(observed, 0.9, axis=0)) if wide else narrow
+    no_worse = (front[None] <= front[:, None] + TRIVIAL).all(2)
+    far_better = (front[None] < front[:, None] - TRIVIAL).any(2)
+    serious = front[~np.any(no_worse & far_better, axis=1)]
+    stretched = serious.max(0) + MARGIN * np.maximum(np.ptp(serious, axis=0), TRIVIAL)
+    return np.maximum(stretched, np.quantile(observed, 0.9, axis=0))
 
 
 class Rows(NamedTuple):
@@ -112,9 +111,7 @@ class Assistant:
         starts, pool = self._starts(archive, rng), self._pool(archive, rng)
         optimism = np.float64(np.exp(rng.uniform(np.log(LEAST_OPTIMISM), np.log(MOST_OPTIMISM))))
         genomes, mean, spread = self._run(rng, rows, self._fit_rows(rows, rng), starts, pool, optimism)
-        yield from self._chosen(
-            archive, scales, front, genomes, mean.T, spread.T, wide=bool(rng.random() < 0.5)
-        )
+        yield from self._chosen(archive, scales, front, genomes, mean.T, spread.T)
 
     # What the model is told
 
@@ -181,16 +178,15 @@ class Assistant:
         genomes: np.ndarray,
         mean: np.ndarray,
         spread: np.ndarray,
-        *,
-        wide: bool,
     ) -> Iterator[Configuration]:
         """The candidates by the hypervolume they are expected to add, new or not. Mean and spread are
         `[n, outputs]`."""
         front = observed[archive.front] if len(archive.front) else observed
-        reference = reference_point(front, observed, wide=wide)
+        reference = reference_point(front, observed)
         feasible = np.ones(len(genomes))
         if mean.shape[1] > self.objectives:
-            feasible = np.clip(0.5 - mean[:, -1], 0.0, 1.0)
+            # squared, for beyond a border that it has not found what it promises is extrapolated too
+            feasible = ndtr(-mean[:, -1] / spread[:, -1]) ** 2
         mean, spread = mean[:, : self.objectives], spread[:, : self.objectives]
 
         def order(rows: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:

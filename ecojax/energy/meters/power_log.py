@@ -125,7 +125,8 @@ class PowerLog:
 
     def at(self, time_s: float) -> float:
         """Joules at `time_s`, which must lie within the rows: power is taken to run straight between two."""
-        k = max(1, bisect_left(self.rows, time_s, key=lambda row: row.time_s))
+        # a rounding error beyond the last row is within it
+        k = min(max(1, bisect_left(self.rows, time_s, key=lambda row: row.time_s)), len(self.rows) - 1)
         before, after = self.rows[k - 1], self.rows[k]
         passed, whole = time_s - before.time_s, after.time_s - before.time_s
         if self.unit == "joules":
