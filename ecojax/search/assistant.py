@@ -24,7 +24,7 @@ from ecojax.space import Configuration, SearchSpace
 Known = Callable[[Configuration], Sequence[float] | np.ndarray]
 
 LEAST_ROWS = 8  # successes before there is anything to model
-MODEL_ROWS = 512  # the processes see the front and a sample of the rest beyond that
+MODEL_ROWS = 256  # the processes see the front and a sample of the rest beyond that
 FIT_ROWS = 96  # hyperparameters are fitted on as many
 POPULATION, GENERATIONS, KEPT_EVERY = 48, 40, 8
 POOL = 160  # further candidates: neighbours of the front, and strangers
@@ -117,10 +117,13 @@ class Assistant:
 
     def _rows(self, archive: Archive, targets: np.ndarray, rng: np.random.Generator) -> Rows:
         chosen = np.arange(len(archive))
-        if len(archive) > MODEL_ROWS:
+        most = MODEL_ROWS - min(
+            len(archive.pending), MODEL_ROWS // 4
+        )  # together they fill a size compiled already
+        if len(archive) > most:
             rest = np.setdiff1d(chosen, archive.front)
-            sample = rng.choice(rest, MODEL_ROWS - min(MODEL_ROWS, len(archive.front)), replace=False)
-            chosen = np.sort(np.concatenate([archive.front, sample]))[:MODEL_ROWS]
+            sample = rng.choice(rest, most - min(most, len(archive.front)), replace=False)
+            chosen = np.sort(np.concatenate([archive.front, sample])[:most])
         failed = archive.failed[:MODEL_ROWS]
         infeasible = bool(failed) or bool((archive.violation > 0).any())
         others: list[Encoded] = [*failed, *archive.pending]
@@ -133,9 +136,7 @@ class Assistant:
         mask, values = np.zeros((outputs, n), bool), np.zeros((outputs, n), np.float64)
         mask[: self.objectives, : len(chosen)] = True
         values[: self.objectives, : len(chosen)] = targets[chosen].T
-        if (
-            infeasible
-        ):  # the last output: 1 where a trial failed or broke a constraint, 0 elsewhere, centred below
+        if infeasible:  # the last output: 1 where a trial failed or broke a constraint, else 0; centred below
             mask[-1, : len(chosen) + len(failed)] = True
             values[-1, : len(chosen)] = archive.violation[chosen] > 0
             values[-1, len(chosen) : len(chosen) + len(failed)] = 1.0
