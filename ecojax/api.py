@@ -30,10 +30,10 @@ from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from ecojax.data import ImageDataset, Progress
-    from ecojax.energy import Meter
+    from ecojax.energy import Energy, Meter
     from ecojax.export import Model
     from ecojax.search.loop import Listener
     from ecojax.space import Configuration, SearchSpace
@@ -345,13 +345,35 @@ def _run(
         }
         for name, seconds in spent.items():  # over all sessions of the study
             store.set(name, store.settings().get(name, 0.0) + seconds)
+    _measure_frontier(store, settings, evaluator, listener)
     _read_test_set(store, evaluator, listener)
+
+
+def _frontier(store: StudyStore) -> "list[Trial]":
+    return Study(store.folder, store.settings(), store.trials()).frontier()
+
+
+def _measure_frontier(
+    store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
+) -> None:
+    """Where energy decided, it is measured again for those whom it put on the frontier."""
+    from ecojax.search.contenders import settle
+    from ecojax.search.loop import Listener
+
+    target = settings.frontier_energy_ci
+    if not target or "energy_per_sample_j" not in settings.objectives:
+        return
+
+    def compare(members: "Sequence[Trial]") -> "dict[int, Energy]":
+        networks = {trial.id: (trial.configuration, store.arrays(trial)) for trial in members}
+        return evaluator.compare(networks, confidence_target=target)
+
+    settle(store, lambda: _frontier(store), compare, listener or Listener())
 
 
 def _read_test_set(store: StudyStore, evaluator: "Evaluator", listener: "Listener | None") -> None:
     """Once, at the end, for the frontier's members: selection never sees these figures."""
-    chosen = Study(store.folder, store.settings(), store.trials()).frontier()
-    untested = [trial for trial in chosen if "test_accuracy" not in trial.metrics]
+    untested = [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
     if not untested:
         return
     if listener is not None:

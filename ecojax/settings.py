@@ -73,6 +73,7 @@ class SearchSettings(BaseModel):
     watts_per_core: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     inference_batch: Positive = 64
     energy_ci: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.05
+    frontier_energy_ci: Annotated[float, BeforeValidator(share), Field(ge=0, lt=1)] = 0.02
 
     def bounds(self) -> dict[str, dict[str, float]]:
         """The constraints as plain numbers, by metric."""

@@ -22,6 +22,10 @@ def measure(
     energy_ci: Annotated[str, Option(help="95 % half width to reach, as a share: 2% or 0.02.")] = "2%",
     meter: Annotated[str, Option(help="auto, or a meter by name; see `ecojax devices`.")] = "auto",
     watts_per_core: Annotated[float | None, Option(help="For the modeled meter.")] = None,
+    ram_watts_per_gib: Annotated[
+        float | None,
+        Option(help="Also state memory, modeled, in a column of its own: 0.375 is 3 W for 8 GiB."),
+    ] = None,
     grid: Annotated[
         str | None, Option(help="Also state carbon, by a country's grid: DE, FR, US, ..., WORLD.")
     ] = None,
@@ -46,6 +50,8 @@ def measure(
     batches, share = _batches(batch), _share(energy_ci)
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"--seconds {seconds:g} must be a positive number")
+    if ram_watts_per_gib is not None and not (math.isfinite(ram_watts_per_gib) and ram_watts_per_gib > 0):
+        raise InputError(f"--ram-watts-per-gib {ram_watts_per_gib:g} must be a positive number")
 
     from ecojax.energy.carbon import carbon
 
@@ -62,7 +68,14 @@ def measure(
     resolved = resolve(target)
     with open_meter(meter, watts_per_core=watts_per_core) as opened:
         rows = list(
-            measure_target(resolved, meter=opened, batches=batches, seconds=seconds, confidence_target=share)
+            measure_target(
+                resolved,
+                meter=opened,
+                batches=batches,
+                seconds=seconds,
+                confidence_target=share,
+                ram_w_per_gib=ram_watts_per_gib,
+            )
         )
     if json:
         import json as writer

@@ -142,6 +142,9 @@ class Live(Silent):
         self._running = None
         self._bar.update(self._task, completed=sum(self.counts.values()))
 
+    def measuring(self, members: int) -> None:
+        self._bar.update(self._task, description=f"measuring the frontier's {members} models side by side")
+
     def testing(self, members: int) -> None:
         self._bar.update(self._task, description=f"testing the frontier's {members} models")
 

@@ -90,6 +90,12 @@ def search(
     energy_ci: Annotated[
         str | None, Option(help="95 % half width to measure energy to, as a share of it: 5% or 0.05.")
     ] = None,
+    frontier_energy_ci: Annotated[
+        str | None,
+        Option(
+            help="The same for the frontier's members, measured side by side in the end; 0 leaves that out."
+        ),
+    ] = None,
     precision: Annotated[
         str | None, Option(help="auto (bfloat16 on accelerators), float32 or bfloat16.")
     ] = None,
@@ -132,6 +138,7 @@ def search(
         "watts_per_core": watts_per_core,
         "inference_batch": inference_batch,
         "energy_ci": energy_ci,
+        "frontier_energy_ci": frontier_energy_ci,
         "precision": precision,
         "device": device,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.energy.calibration import Calibration, calibrate
 from ecojax.energy.figure import Energy
 from ecojax.energy.meter import Meter
+from ecojax.energy.meters.modeled import resident_gib
 from ecojax.energy.prepare import noting, passes_of
 from ecojax.energy.protocol import measure_prepared
 from ecojax.errors import InputError
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A target at one batch size. energy.batch_size is 1 where the target's examples are measured as they are."""
+    """A target at one batch size. energy.batch_size is 1 where the target's examples are measured as they are.
+
+    ram_w: of the memory that this process held, modeled and in no other figure; None unless asked for.
+    """
 
     energy: Energy
     latency: Latency
+    ram_w: float | None = None
+
+    @property
+    def ram_per_sample_j(self) -> float | None:
+        """What holding the memory takes while a sample is computed."""
+        return None if self.ram_w is None else self.ram_w / self.throughput_per_s
 
     @property
     def throughput_per_s(self) -> float:
@@ -49,6 +59,8 @@ class Row:
             "throughput_ci95_per_s": self.throughput_ci95_per_s,
             "energy": self.energy.to_dict(),
         }
+        if self.ram_per_sample_j is not None:
+            record["ram_joules_per_sample_modeled"] = self.ram_per_sample_j
         return record if carbon is None else record | {"carbon": carbon.to_dict(self.energy.per_sample_j)}
 
 
@@ -59,10 +71,11 @@ def measure_target(
     batches: Sequence[int] | None = None,
     seconds: float = 30.0,
     confidence_target: float = 0.02,
+    ram_w_per_gib: float | None = None,
 ) -> Iterator[Row]:
     """A row for each of `batches`, as soon as it is done; by default the target's own batch size alone.
 
-    seconds: of windows, at most, for each batch size.
+    seconds: of windows, at most, for each batch size. ram_w_per_gib: what resident memory is taken to draw.
     Raises InputError where the target takes no batch size and some are given; else as `per_call`.
     """
     if batches and not target.batched:
@@ -91,4 +104,5 @@ def measure_target(
             energy = replace(
                 energy, notes=(*energy.notes, "a sample here is a whole call of the example inputs")
             )
-        yield Row(energy, host_latency(call, seconds=min(SECONDS, seconds)))
+        ram_w = None if ram_w_per_gib is None else ram_w_per_gib * resident_gib()
+        yield Row(energy, host_latency(call, seconds=min(SECONDS, seconds)), ram_w)

@@ -38,7 +38,9 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
 
     table = Table(title=name, title_justify="left", box=None, pad_edge=False)
     heads = ["batch", "energy a sample", "less idle", "latency p50", "p99", "samples a second", "windows"]
-    for head in heads + (["CO2e a million", "water"] if carbon else []):
+    with_ram = rows[0].ram_w is not None
+    heads += (["memory (modeled)"] if with_ram else []) + (["CO2e a million", "water"] if carbon else [])
+    for head in heads:
         table.add_column(head, justify="right")
     for row in rows:
         energy = row.energy
@@ -51,6 +53,8 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
             _throughput(row),
             str(energy.windows) + ("" if energy.converged else " (target not met)"),
         ]
+        if with_ram:
+            cells.append(joules(row.ram_per_sample_j or 0.0))
         if carbon:
             litres = carbon.litres(MILLION * energy.per_sample_j)
             cells += [

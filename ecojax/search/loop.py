@@ -39,6 +39,9 @@ class Listener:
 
     def trial_ended(self, trial: Trial) -> None: ...
 
+    def measuring(self, members: int) -> None:
+        """The search is over; so many members of its frontier are about to be measured side by side."""
+
     def testing(self, members: int) -> None:
         """The search is over; so many members of its frontier are about to meet the test set."""
 

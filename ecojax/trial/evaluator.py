@@ -10,7 +10,7 @@ first epoch.
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ecojax.energy import Energy, Meter, measure, per_inference
+from ecojax.energy import Calibration, Energy, Meter, calibrate, compare, measure, per_inference, prepare
 from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
@@ -67,6 +67,7 @@ class Evaluator:
         self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
         self._ring = _ring_of_batches(data.x_train, inference_batch)
+        self._calibration: Calibration | None = None
         self._executables: OrderedDict[TrainingProgram, Executables] = OrderedDict()
 
     def __call__(self, configuration: Mapping[str, Any], seed: int) -> Outcome:
@@ -111,6 +112,30 @@ class Evaluator:
         images, labels = padded_batches(*test)
         return judgement(program.jitted.evaluate(weights, images, labels), len(test[1])).accuracy
 
+    def compare(
+        self, networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]], *, confidence_target: float
+    ) -> dict[int, Energy]:
+        """The energy of an inference of several trained networks, measured in turns.
+
+        networks: configuration and arrays, by any number. Raises MeterError where a gate or the meter fails.
+        """
+        prepared = {}
+        for number, (configuration, arrays) in networks.items():
+            network = self.task.program(configuration).network
+            prepared[str(number)] = prepare(
+                network.logits, network.from_arrays(arrays), self._ring, batch_size=self.inference_batch
+            )
+        found = compare(
+            prepared, meter=self.meter, confidence_target=confidence_target, calibration=self._calibration
+        )
+        return {number: found[str(number)] for number in networks}
+
+    def _calibrated(self, work: Callable[[], Any]) -> Calibration:
+        """Idle power and the like, found once, with the context open and `work` to put a load on the device."""
+        if self._calibration is None:
+            self._calibration = calibrate(self.meter, work)
+        return self._calibration
+
     def _evaluate(
         self,
         configuration: Mapping[str, Any],
@@ -128,6 +153,7 @@ class Evaluator:
             state = run.init(jax.random.key(seed, impl="rbg"))
 
         with account.span("metering_seconds"):
+            self._calibrated(lambda: jax.block_until_ready(run.evaluate(state.weights, *self._validation)))
             energy = self._meter(program, state.weights, metrics["flops"])
         account.move(energy.compile_s, "metering_seconds", "compile_seconds")
         metrics["energy_per_sample_j"] = energy.per_sample_j
@@ -186,6 +212,7 @@ class Evaluator:
             batch_size=self.inference_batch,
             confidence_target=self.energy_ci,
             flops=flops * self.inference_batch,
+            calibration=self._calibration,
         )
 
     def _train(
