@@ -357,16 +357,21 @@ def _measure_frontier(
     store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
 ) -> None:
     """Where energy decided, it is measured again for those whom it put on the frontier."""
-    from ecojax.search.contenders import settle
+    from ecojax.search.contenders import Figures, settle
     from ecojax.search.loop import Listener
 
     target = settings.frontier_energy_ci
     if not target or "energy_per_sample_j" not in settings.objectives:
         return
 
-    def compare(members: "Sequence[Trial]") -> "dict[int, Energy]":
+    def figures(energy: "Energy") -> Figures:
+        metrics = {"energy_per_sample_j": energy.per_sample_j, "energy_per_sample_j_ci95": energy.ci95_j}
+        return Figures(metrics, {"energy": energy.to_dict()})
+
+    def compare(members: "Sequence[Trial]") -> dict[int, Figures]:
         networks = {trial.id: (trial.configuration, store.arrays(trial)) for trial in members}
-        return evaluator.compare(networks, confidence_target=target)
+        found = evaluator.compare(networks, confidence_target=target)
+        return {number: figures(energy) for number, energy in found.items()}
 
     settle(store, lambda: _frontier(store), compare, listener or Listener())
 

@@ -2,10 +2,9 @@
 
 import pytest
 
-from ecojax.energy import Energy, Provenance
 from ecojax.errors import MeterError
 from ecojax.frontier import Study
-from ecojax.search.contenders import FORMER, settle
+from ecojax.search.contenders import FORMER, Figures, settle
 from ecojax.search.loop import Listener
 from ecojax.study import Status, StudyStore
 
@@ -24,23 +23,9 @@ class Heard(Listener):
         self.notes.append(text)
 
 
-def figure(joules: float) -> Energy:
-    provenance = Provenance("modeled", "a script", "a test", None)
-    return Energy(
-        joules,
-        0.01 * joules,
-        1e-4,
-        64,
-        5,
-        1.0,
-        2.0,
-        0.0,
-        provenance,
-        {},
-        "float32",
-        "pretended",
-        converged=True,
-    )
+def figure(joules: float) -> Figures:
+    metrics = {"energy_per_sample_j": joules, "energy_per_sample_j_ci95": 0.01 * joules}
+    return Figures(metrics, {"energy": {"per_sample_j": joules, "rejected": {}}})
 
 
 @pytest.fixture
@@ -49,7 +34,7 @@ def store(tmp_path):
         for number, (accuracy, joules) in FIRST.items():
             opened.start(number, {"width": number}, origin="sobol", seed=number)
             metrics = {"accuracy": accuracy, "energy_per_sample_j": joules}
-            energy = figure(joules).to_dict() | {"idle_w": 7.0}
+            energy = {"per_sample_j": joules, "rejected": {"thermal slowdown": 1}}
             opened.end(number, Status.COMPLETE, metrics=metrics, details={"energy": energy, "other": 1})
         yield opened
 
@@ -68,12 +53,10 @@ def test_who_comes_in_by_the_narrower_figures_is_measured_too(store) -> None:
     for number, trial in found.items():
         assert trial.metrics["energy_per_sample_j_ci95"] == pytest.approx(0.01 * truth[number])
         assert trial.metrics["accuracy"] == FIRST[number][0]
-        assert (
-            trial.details[FORMER]["per_sample_j"] == FIRST[number][1]
-        )  # the first, however often it is replaced
-        assert (
-            trial.details["energy"]["idle_w"] is None
-        )  # nothing of the former figure is left in the new one
+        former = trial.details[FORMER]  # the first, however often it is replaced
+        assert former["metrics"] == {"energy_per_sample_j": FIRST[number][1]}
+        assert former["details"]["energy"]["rejected"] == {"thermal slowdown": 1}
+        assert trial.details["energy"] == {"per_sample_j": truth[number], "rejected": {}}  # whole, not merged
         assert trial.details["other"] == 1
 
 
