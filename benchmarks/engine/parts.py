@@ -220,7 +220,7 @@ def _wins_on(problem: str, plan: Plan, remembered: Remembered, bars: Bars) -> di
         runs = {s: r for s in range(plan.seeds_of(method)) if (r := remembered.get(task(problem, method, s)))}
         if runs:
             records[method] = runs
-    reached = [c for c in CHECKPOINTS if c <= plan.trials]
+    reached = [c for c in CHECKPOINTS if c <= plan.length(problem)]
     for scale in SCALES:
         _print_wins(problem, plan, records, reached, scale)
         _print_tests(problem, plan, records, reached, scale)
