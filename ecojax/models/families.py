@@ -26,7 +26,8 @@ class Family:
     """A named set of architectures.
 
     `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
-    `module()` imports and gives the Flax class, whose keywords are those parameters' names.
+    `module()` imports and gives the Flax class, whose keywords are those parameters' names. A class with a method
+    `fit(images)` computes some of its weights from training images before the first step.
     """
 
     name: str
@@ -85,6 +86,18 @@ def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
+def _airbench_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+    return (
+        Int("first_width", 16, 128, step=16, log=True, default=64),
+        Int("second_width", 16, 512, step=16, log=True, default=256),
+        Int("third_width", 16, 512, step=16, log=True, default=256),
+        Int("group_depth", 1, 3, default=2),
+        Choice("pooling_place", ("before", "after", "end"), ordered=True, default="after"),
+        Choice("residual", (False, True), default=False, when={"group_depth": (2, 3)}),
+        Choice("test_views", ("none", "mirror", "mirror_shift"), ordered=True, default="none"),
+    )
+
+
 def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     return (
         Int("hidden_layers", 1, 3, default=1),
@@ -98,6 +111,12 @@ def _convnet() -> Any:
     from ecojax.models.convnet import ConvNet
 
     return ConvNet
+
+
+def _airbench() -> Any:
+    from ecojax.models.airbench import Airbench
+
+    return Airbench
 
 
 def _mlp() -> Any:
@@ -114,6 +133,7 @@ def _linear() -> Any:
 
 FAMILIES = {
     "convnet": Family("convnet", _convnet_parameters, _convnet),
+    "airbench": Family("airbench", _airbench_parameters, _airbench),
     "mlp": Family("mlp", _mlp_parameters, _mlp),
     "linear": Family("linear", lambda image_shape: (), _linear),
 }
