@@ -20,7 +20,12 @@ def alternating_flips(index: jax.Array, epoch: jax.Array | int) -> jax.Array:
 
 
 def augment(
-    images: jax.Array, mirrored: jax.Array, numbers: Mapping[str, jax.Array], key: jax.Array, *, max_shift: int
+    images: jax.Array,
+    mirrored: jax.Array,
+    numbers: Mapping[str, jax.Array],
+    key: jax.Array,
+    *,
+    max_shift: int,
 ) -> jax.Array:
     """Flip, crop and cut out. `images` `[batch, height, width, channels]`, normalised (so zero is the mean).
 
@@ -40,7 +45,9 @@ def augment(
     shifts = jnp.floor(draws[:, :2] * span) - numbers["crop"]
     starts = jnp.clip(shifts.astype(jnp.int32) + max_shift, 0, 2 * max_shift)
     border = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0))
-    padded = jnp.where(numbers["reflect"] > 0, jnp.pad(images, border, mode="reflect"), jnp.pad(images, border))
+    padded = jnp.where(
+        numbers["reflect"] > 0, jnp.pad(images, border, mode="reflect"), jnp.pad(images, border)
+    )
 
     def crop(image: jax.Array, start: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (start[0], start[1], 0), (height, width, image.shape[-1]))

@@ -72,7 +72,8 @@ def _sgd(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.Gr
 
 
 def _muon(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.GradientTransformation:
-    """Muon (Jordan 2024) for kernels and hidden matrices; AdamW without decay for the rest, the output layer too."""
+    """Muon (Jordan 2024) for kernels and hidden matrices. The rest, the output layer too, is left to Adam with Nesterov
+    momentum and without decay."""
 
     def adam_schedule(step: jax.Array) -> jax.Array:
         peak = jnp.maximum(numbers["learning_rate"], jnp.finfo(jnp.float32).tiny)

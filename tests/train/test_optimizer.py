@@ -138,12 +138,20 @@ def test_sgd_with_a_rate_of_its_own_for_norms_is_the_published_update() -> None:
     """airbench94 gives two groups to SGD: rate and decay (lr, wd / lr), and for norms (64 lr, wd / (64 lr))."""
     lr, wd, momentum, steps = 0.02, 0.004, 0.85, 5
     numbers = {"learning_rate": lr, "weight_decay": wd / lr, "momentum": momentum, "norm_rate": 64.0}
-    numbers |= {"bias_decay": 1.0, "warmup": 0.0, "linear_decay": 1.0, "schedule_start": 0.0, "schedule_end": 1.0}
+    numbers |= {
+        "bias_decay": 1.0,
+        "warmup": 0.0,
+        "linear_decay": 1.0,
+        "schedule_start": 0.0,
+        "schedule_end": 1.0,
+    }
     optimizer = make_optimizer("sgd", jax.tree.map(jnp.float32, numbers), jnp.float32(steps))
     found = jax.tree.map(jnp.float32, NETWORK)
     state = optimizer.init(found)
     for _ in range(steps):
-        updates, state = jax.jit(optimizer.update)(jax.tree.map(jnp.float32, gradient_of(found)), state, found)
+        updates, state = jax.jit(optimizer.update)(
+            jax.tree.map(jnp.float32, gradient_of(found)), state, found
+        )
         found = optax.apply_updates(found, updates)
 
     for path, start in (
@@ -190,17 +198,20 @@ def test_muons_update_of_a_kernel_is_orthogonal_as_a_matrix_of_inputs_by_outputs
 
 
 def test_muon_leaves_biases_and_the_output_layer_to_adamw_at_its_own_rate(traced) -> None:
-    """Adam's first step has the size of its rate in every coordinate, whatever the gradient."""
+    """Whatever the gradient, the first step of Adam with Nesterov momentum has one size in every coordinate: its rate
+    times 0.9 × 0.1 / (1 - 0.9²) + 0.1 / (1 - 0.9) (Dozat 2016)."""
     rng = np.random.default_rng(0)
     gradient = {
         "norms": {"0": {"bias": rng.normal(size=7)}},
         "dense": {"kernel": rng.normal(size=(7, 10)), "bias": rng.normal(size=10)},
     }
     for leaf in jax.tree.leaves(muon_step(traced, gradient)):
-        np.testing.assert_allclose(np.abs(leaf), 0.01, rtol=1e-3)
+        np.testing.assert_allclose(np.abs(leaf), 0.01 * (0.09 / 0.19 + 1), rtol=1e-3)
 
 
 def test_muon_decays_kernels_by_rate_times_decay(traced) -> None:
     gradient = {"conv": {"kernel": np.eye(4)}}
-    with_decay, without = (muon_step(traced, gradient, weight_decay=decay)["conv"]["kernel"] for decay in (0.1, 0))
+    with_decay, without = (
+        muon_step(traced, gradient, weight_decay=decay)["conv"]["kernel"] for decay in (0.1, 0)
+    )
     np.testing.assert_allclose(with_decay - without, -PEAK * 0.1, rtol=1e-4)
