@@ -21,7 +21,7 @@ PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Weights(NamedTuple):
-    """Trained parameters, and the statistics that go with them (batch norm's means and variances, a whitening kernel)."""
+    """Trained parameters, and the statistics that go with them: means and variances of batch norm, whitening."""
 
     parameters: nnx.State
     statistics: nnx.State

@@ -89,7 +89,7 @@ def _muon(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.G
 
 
 def _muon_dimensions(parameters: optax.Params) -> optax.Params:
-    """How each weight is a matrix: a kernel `[..., in, out]` is one of everything else by `out`; None where it is not."""
+    """How each weight is a matrix: a kernel `[..., in, out]` is one of all else by `out`. None where it is not."""
 
     def dimensions(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
         if leaf.ndim < 2 or "dense" in _names(path):  # every family's output layer is called `dense`

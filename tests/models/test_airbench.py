@@ -1,6 +1,7 @@
 """The airbench family against its publication (arXiv 2404.00498) and closed forms."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +148,7 @@ def test_parameters_in_closed_form(make_network, depth, residual) -> None:
     network = make_network("airbench", (9, 9, 3), group_depth=depth, residual=residual, **SMALL)
     widths = [24, 16, 32, 16]
     expected = 24 + 16 * 10
-    for features_in, features_out in zip(widths, widths[1:], strict=False):
+    for features_in, features_out in itertools.pairwise(widths):
         expected += 9 * features_out * (features_in + (depth - 1) * features_out) + depth * features_out
     assert network.parameters == expected
 
@@ -170,6 +171,7 @@ def forward(network: Network, arrays: dict, images: np.ndarray, *, depth: int, p
     x = gelu(
         convolve(network.normalise(images), arrays["whitening/kernel"], "VALID") + arrays["whitening/bias"]
     )
+    skip = x
     for group in range(3):
         if place == "before":
             x = pool(x)
@@ -180,10 +182,9 @@ def forward(network: Network, arrays: dict, images: np.ndarray, *, depth: int, p
             name = f"groups/{group}/norms/{index}"
             x = (x - arrays[f"{name}/mean"]) / np.sqrt(arrays[f"{name}/var"] + 1e-5) + arrays[f"{name}/bias"]
             if residual and 0 < index == depth - 1:
-                x = x + first
+                x = x + skip
             x = gelu(x)
-            if index == 0:
-                first = x
+            skip = x if index == 0 else skip
         if place == "end":
             x = pool(x)
     return x.max((1, 2)) @ arrays["dense/kernel"] / 9

@@ -180,7 +180,7 @@ def muon_step(traced, gradient: dict, **values: float) -> dict:
 
 @pytest.mark.parametrize("shape", [(3, 3, 8, 16), (3, 3, 2, 48), (1, 1, 24, 24), (32, 16)])
 def test_muons_update_of_a_kernel_is_orthogonal_as_a_matrix_of_inputs_by_outputs(traced, shape) -> None:
-    """To what five Newton-Schulz steps promise: singular values in 0.5 to 1.5 (Jordan 2024), however the gradient's spread."""
+    """As far as five Newton-Schulz steps go: singular values of 0.5 to 1.5 (Jordan 2024), whatever the gradient's."""
     rng = np.random.default_rng(0)
     fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
     u, _ = np.linalg.qr(rng.normal(size=(fan_in, min(fan_in, fan_out))))
