@@ -86,6 +86,15 @@ def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
+def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+    return (
+        Int("hidden_layers", 1, 3, default=1),
+        Int("hidden_width", 8, 256, step=8, log=True, default=64),
+        _NORM,
+        _ACTIVATION,
+    )
+
+
 def _airbench_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     return (
         Int("first_width", 16, 128, step=16, log=True, default=64),
@@ -98,25 +107,10 @@ def _airbench_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
-def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
-    return (
-        Int("hidden_layers", 1, 3, default=1),
-        Int("hidden_width", 8, 256, step=8, log=True, default=64),
-        _NORM,
-        _ACTIVATION,
-    )
-
-
 def _convnet() -> Any:
     from ecojax.models.convnet import ConvNet
 
     return ConvNet
-
-
-def _airbench() -> Any:
-    from ecojax.models.airbench import Airbench
-
-    return Airbench
 
 
 def _mlp() -> Any:
@@ -131,9 +125,15 @@ def _linear() -> Any:
     return Linear
 
 
+def _airbench() -> Any:
+    from ecojax.models.airbench import Airbench
+
+    return Airbench
+
+
 FAMILIES = {
     "convnet": Family("convnet", _convnet_parameters, _convnet),
-    "airbench": Family("airbench", _airbench_parameters, _airbench),
     "mlp": Family("mlp", _mlp_parameters, _mlp),
     "linear": Family("linear", lambda image_shape: (), _linear),
+    "airbench": Family("airbench", _airbench_parameters, _airbench),
 }
