@@ -26,7 +26,8 @@ class Family:
     """A named set of architectures.
 
     `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
-    `module()` imports and gives the Flax class, whose keywords are those parameters' names.
+    `module()` imports and gives the Flax class, whose keywords are those parameters' names. A class with a method
+    `fit(images)` computes some of its weights from training images before the first step.
     """
 
     name: str
@@ -94,6 +95,18 @@ def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
+def _airbench_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+    return (
+        Int("first_width", 16, 128, step=16, log=True, default=64),
+        Int("second_width", 16, 512, step=16, log=True, default=256),
+        Int("third_width", 16, 512, step=16, log=True, default=256),
+        Int("group_depth", 1, 3, default=2),
+        Choice("pooling_place", ("before", "after", "end"), ordered=True, default="after"),
+        Choice("residual", (False, True), default=False, when={"group_depth": (2, 3)}),
+        Choice("test_views", ("none", "mirror", "mirror_shift"), ordered=True, default="none"),
+    )
+
+
 def _convnet() -> Any:
     from ecojax.models.convnet import ConvNet
 
@@ -112,8 +125,15 @@ def _linear() -> Any:
     return Linear
 
 
+def _airbench() -> Any:
+    from ecojax.models.airbench import Airbench
+
+    return Airbench
+
+
 FAMILIES = {
     "convnet": Family("convnet", _convnet_parameters, _convnet),
     "mlp": Family("mlp", _mlp_parameters, _mlp),
     "linear": Family("linear", lambda image_shape: (), _linear),
+    "airbench": Family("airbench", _airbench_parameters, _airbench),
 }

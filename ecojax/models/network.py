@@ -16,11 +16,12 @@ from flax import nnx
 from ecojax.errors import InputError
 from ecojax.models.families import family
 
+FITTED_IMAGES = 5000  # that `Network.fit` looks at: enough for millions of patches
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Weights(NamedTuple):
-    """Trained parameters, and the statistics that go with them (batch norm's means and variances)."""
+    """Trained parameters, and the statistics that go with them: means and variances of batch norm, whitening."""
 
     parameters: nnx.State
     statistics: nnx.State
@@ -45,6 +46,17 @@ class Network:
     def init(self, key: jax.Array) -> Weights:
         """Fresh weights. Call it under `jax.jit`: eager initialisation dispatches every layer by itself."""
         return Weights(*nnx.split(self._build(key), nnx.Param, ...)[1:])
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether some weights are computed from training images (a whitening stem, say)."""
+        return hasattr(family(self.family).module(), "fit")
+
+    def fit(self, weights: Weights, images: jax.Array) -> Weights:
+        """The weights with those replaced that come from training images `[n, height, width, channels]`, uint8."""
+        model = nnx.merge(self._graphs[0], *weights, copy=True)
+        model.fit(self.normalise(images[:FITTED_IMAGES]))
+        return Weights(*nnx.split(model, nnx.Param, ...)[1:])
 
     def normalise(self, images: jax.Array) -> jax.Array:
         """uint8 images to the network's precision, zero mean and unit variance over the training set."""

@@ -6,32 +6,55 @@ import jax
 import jax.numpy as jnp
 
 
+def alternating_flips(index: jax.Array, epoch: jax.Array | int) -> jax.Array:
+    """Which of the training images `index` `[batch]` are mirrored in `epoch`: each in every second one, as booleans.
+
+    Half of them begin, chosen by a hash of their index. Any two epochs in a row then show every image both ways,
+    where independent draws show half of them twice the same way (arXiv 2404.00498, section 3.6).
+    """
+    # a finalizer of two rounds (xorshift and multiply), whose top bit is as good as a coin
+    bits = index.astype(jnp.uint32) + jnp.uint32(0x9E3779B9)
+    for factor in (0x85EBCA6B, 0xC2B2AE35):
+        bits = (bits ^ (bits >> 15)) * jnp.uint32(factor)
+    return (bits >> 31) != (jnp.asarray(epoch, jnp.uint32) & 1)
+
+
 def augment(
-    images: jax.Array, numbers: Mapping[str, jax.Array], key: jax.Array, *, max_shift: int
+    images: jax.Array,
+    mirrored: jax.Array,
+    numbers: Mapping[str, jax.Array],
+    key: jax.Array,
+    *,
+    max_shift: int,
 ) -> jax.Array:
     """Flip, crop and cut out. `images` `[batch, height, width, channels]`, normalised (so zero is the mean).
 
-    `numbers`: flip (0 or 1), crop (pixels, at most `max_shift`), cutout (side in pixels; 0 cuts nothing).
+    `mirrored` `[batch]` are the images whose turn it is. `numbers`: flip (0 or 1), crop (pixels, at most
+    `max_shift`), reflect (1 fills what a crop bares with the mirrored border, 0 with the mean), cutout (side in
+    pixels; 0 cuts nothing).
     """
     batch, height, width, _ = images.shape
     # one draw for everything: each call of the generator costs compile time, not run time
-    draws = jax.random.uniform(key, (batch, 5))
+    draws = jax.random.uniform(key, (batch, 4))
 
-    flipped = draws[:, 0, None, None, None] < 0.5 * numbers["flip"]
+    flipped = mirrored[:, None, None, None] & (numbers["flip"] > 0)
     images = jnp.where(flipped, images[:, :, ::-1], images)
 
     # a uniform integer in [-crop, crop], drawn as a float because crop is traced
     span = 2.0 * numbers["crop"] + 1.0
-    shifts = jnp.floor(draws[:, 1:3] * span) - numbers["crop"]
+    shifts = jnp.floor(draws[:, :2] * span) - numbers["crop"]
     starts = jnp.clip(shifts.astype(jnp.int32) + max_shift, 0, 2 * max_shift)
-    padded = jnp.pad(images, ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0)))
+    border = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0))
+    padded = jnp.where(
+        numbers["reflect"] > 0, jnp.pad(images, border, mode="reflect"), jnp.pad(images, border)
+    )
 
     def crop(image: jax.Array, start: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (start[0], start[1], 0), (height, width, image.shape[-1]))
 
     images = jax.vmap(crop)(padded, starts)
 
-    centres = draws[:, 3:] * jnp.array([height, width])
+    centres = draws[:, 2:] * jnp.array([height, width])
     half = numbers["cutout"] / 2.0
     rows = jnp.abs(jnp.arange(height) + 0.5 - centres[:, :1]) < half
     columns = jnp.abs(jnp.arange(width) + 0.5 - centres[:, 1:]) < half

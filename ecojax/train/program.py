@@ -6,6 +6,7 @@ for epoch in range(epochs):
 correct, loss = program.evaluate(state.weights, images, labels)
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 import optax
 
 from ecojax.models.network import Network, Weights
-from ecojax.train.augmentation import augment
+from ecojax.train.augmentation import alternating_flips, augment
 from ecojax.train.optimizer import make_optimizer
 
 EVALUATION_BATCH = 256
@@ -64,8 +65,8 @@ class TrainingProgram:
     def init(self, key: jax.Array) -> TrainState:
         """Fresh weights and optimizer state."""
         weights = self.network.init(key)
-        placeholder = {"weight_decay": 0.0, "learning_rate": 0.0, "warmup": 0.0, "linear_decay": 0.0}
-        optimizer = make_optimizer(self.optimizer, jax.tree.map(jnp.float32, placeholder), jnp.float32(1))
+        # the state has the same structure and the same values whatever the numbers
+        optimizer = make_optimizer(self.optimizer, defaultdict(lambda: jnp.float32(0)), jnp.float32(1))
         return TrainState(weights, optimizer.init(weights.parameters), jnp.int32(0))
 
     def epoch(
@@ -79,12 +80,19 @@ class TrainingProgram:
     ) -> tuple[TrainState, jax.Array]:
         """One pass in a fresh random order; the incomplete last batch waits for the next epoch's order.
 
+        Before the very first step, weights that are computed from training images are.
         Args: images `[n, height, width, channels]` uint8, labels `[n]`, numbers as in `Recipe`.
         Returns the new state and the mean training loss.
         """
         n = images.shape[0]
         steps = n // self.batch_size
         optimizer = make_optimizer(self.optimizer, numbers, total_steps)
+        if self.network.fits:
+            weights = jax.lax.cond(
+                state.step == 0, self.network.fit, lambda weights, _: weights, state.weights, images
+            )
+            state = state._replace(weights=weights)
+        epoch = state.step // steps
         order_key, step_key = jax.random.split(key)
         # one sort of random bits; `jax.random.permutation` sorts several times, and compiles as much longer
         order = jnp.argsort(jax.random.bits(order_key, (n,)))[: steps * self.batch_size]
@@ -92,7 +100,7 @@ class TrainingProgram:
         def train_step(state: TrainState, batch: tuple[jax.Array, jax.Array]) -> tuple[TrainState, jax.Array]:
             index, (augment_key, dropout_key) = batch
             x = self.network.normalise(images[index])
-            x = augment(x, numbers, augment_key, max_shift=self.max_shift)
+            x = augment(x, alternating_flips(index, epoch), numbers, augment_key, max_shift=self.max_shift)
             y = optax.smooth_labels(
                 jax.nn.one_hot(labels[index], self.network.num_classes), numbers["label_smoothing"]
             )

@@ -6,9 +6,7 @@ from typing import Any
 
 from ecojax.space import Choice, Float, Int, Parameter
 
-MOMENTUM = 0.9
-
-# What an inactive number of the recipe takes: it does nothing.
+# What an inactive number of the recipe takes: it does nothing (momentum: what `sgd` and nothing else is given).
 NEUTRAL = {
     "weight_decay": 0.0,
     "warmup": 0.0,
@@ -17,22 +15,28 @@ NEUTRAL = {
     "flip": False,
     "crop": 0,
     "cutout": 0,
+    "momentum": 0.9,
+    "norm_rate": 1.0,
 }
+# Where a schedule begins and ends, as shares of the peak; triangle as published (arXiv 2404.00498).
+SCHEDULES = {"cosine": (0.0, 0.0), "linear": (0.0, 0.0), "triangle": (0.2, 0.07), "constant": (0.0, 1.0)}
 # What every training needs, and the parameters on which it may depend.
 ALWAYS_ACTIVE: dict[str, set[str]] = {
     "optimizer": set(),
     "batch_size": set(),
     "sgd_learning_rate": {"optimizer"},
+    "decoupled_sgd_learning_rate": {"optimizer"},
     "adamw_learning_rate": {"optimizer"},
+    "muon_learning_rate": {"optimizer"},
 }
 
 
 def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
     """The search parameters of training on so many images of `(height, width, channels)`.
 
-    `sgd_learning_rate` and `adamw_learning_rate` are peaks after the warm-up; `warmup` is a share of all steps;
-    `flip` mirrors every second image, `crop` shifts by up to that many pixels, `cutout` blanks a square of
-    that side (DeVries & Taylor 2017).
+    Learning rates are peaks after the warm-up; those of `decoupled_sgd`, and its weight decay, are per 1024 images
+    (`Recipe.from_configuration`). `warmup` is a share of all steps; `flip` mirrors each image in every second epoch,
+    `crop` shifts by up to that many pixels, `cutout` blanks a square of that side (DeVries & Taylor 2017).
     """
     side = min(image_shape[:2])
     # an epoch of fewer than four steps trains nothing
@@ -40,17 +44,31 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
         max(1, training_images // 4),
     )
     return (
-        Choice("optimizer", ("sgd", "adamw"), default="adamw"),
+        Choice("optimizer", ("sgd", "decoupled_sgd", "adamw", "muon"), default="adamw"),
         Float("sgd_learning_rate", 0.01, 1.0, log=True, default=0.1, when={"optimizer": ("sgd",)}),
-        Float("adamw_learning_rate", 3e-4, 3e-2, log=True, default=5e-3, when={"optimizer": ("adamw",)}),
+        Float(
+            "decoupled_sgd_learning_rate",
+            1.0,
+            30.0,
+            log=True,
+            default=11.5,
+            when={"optimizer": ("decoupled_sgd",)},
+        ),
+        Float(
+            "adamw_learning_rate", 3e-4, 3e-2, log=True, default=5e-3, when={"optimizer": ("adamw", "muon")}
+        ),
+        Float("muon_learning_rate", 3e-3, 0.3, log=True, default=0.03, when={"optimizer": ("muon",)}),
+        Float("momentum", 0.5, 0.98, default=0.85, when={"optimizer": ("decoupled_sgd", "muon")}),
+        Float("norm_rate", 1.0, 128.0, log=True, default=64.0, when={"optimizer": ("decoupled_sgd",)}),
         Float("weight_decay", 1e-5, 1e-2, log=True, default=5e-4),
         Float("warmup", 0.0, 0.3, default=0.1),
-        Choice("schedule", ("cosine", "linear"), default="cosine"),
+        Choice("schedule", tuple(SCHEDULES), default="cosine"),
         Float("label_smoothing", 0.0, 0.2, default=0.0),
         Choice("batch_size", batch_sizes, ordered=True, default=min(64, batch_sizes[-1])),
         Float("dropout", 0.0, 0.5, default=0.0),
         Choice("flip", (False, True), default=False),
         Int("crop", 0, max(1, side // 8), default=0),
+        Choice("crop_padding", ("zero", "reflect"), default="zero"),
         Int("cutout", 0, max(1, side // 4), default=0),
     )
 
@@ -59,8 +77,11 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
 class Recipe:
     """A recipe, parted into what is compiled in and what is passed in.
 
-    `numbers` are the traced scalars: learning_rate, weight_decay, warmup (share of steps), linear_decay (0 or 1),
-    label_smoothing, dropout, flip (0 or 1), crop and cutout (pixels).
+    `numbers` are the traced scalars. Of the optimizer: learning_rate, adamw_learning_rate (of what Muon leaves to
+    AdamW), weight_decay, bias_decay (0 or 1: whether biases and norms decay under SGD), momentum, norm_rate (factor on
+    the rate of norms under SGD). Of the schedule: warmup (share of steps), linear_decay (0 or 1), schedule_start and
+    schedule_end (shares of the peak). Of the rest: label_smoothing, dropout, flip and reflect (0 or 1), crop and
+    cutout (pixels).
     """
 
     optimizer: str
@@ -69,8 +90,26 @@ class Recipe:
 
     @classmethod
     def from_configuration(cls, configuration: Mapping[str, Any]) -> "Recipe":
-        optimizer = configuration["optimizer"]
+        """The recipe of a configuration.
+
+        "decoupled_sgd" is SGD whose learning rate L, weight decay W, momentum m and batch size can be tuned apart
+        (arXiv 2404.00498): 1024 images move a weight by about L times their mean gradient, and shrink it by about W
+        of itself, whatever the others are.
+        """
+        optimizer, batch_size = configuration["optimizer"], int(configuration["batch_size"])
+        schedule = configuration.get("schedule", "cosine")
         numbers = {name: float(configuration.get(name, nothing)) for name, nothing in NEUTRAL.items()}
         numbers["learning_rate"] = float(configuration[f"{optimizer}_learning_rate"])
-        numbers["linear_decay"] = float(configuration.get("schedule") == "linear")
-        return cls(optimizer, int(configuration["batch_size"]), numbers)
+        numbers["adamw_learning_rate"] = float(configuration.get("adamw_learning_rate", 0.0))
+        numbers["linear_decay"] = float(schedule != "cosine")
+        numbers["schedule_start"], numbers["schedule_end"] = SCHEDULES[schedule]
+        numbers["reflect"] = float(configuration.get("crop_padding") == "reflect")
+        numbers["bias_decay"] = 0.0
+        if optimizer == "decoupled_sgd":
+            # as published; the steady step of Nesterov momentum is 1 / (1 - m), so "about"
+            kilostep = 1024 * (1 + 1 / (1 - numbers["momentum"]))
+            numbers["weight_decay"] /= numbers["learning_rate"]  # SGD multiplies its decay by its rate
+            numbers["learning_rate"] *= batch_size / kilostep
+            numbers["bias_decay"] = 1.0
+            optimizer = "sgd"
+        return cls(optimizer, batch_size, numbers)

@@ -56,7 +56,11 @@ def traced() -> Callable[..., dict[str, jax.Array]]:
         resting = dict.fromkeys(
             ("weight_decay", "warmup", "label_smoothing", "dropout", "flip", "crop", "cutout"), 0.0
         )
-        resting |= {"learning_rate": 0.01, "linear_decay": 0.0} | values
+        resting |= dict.fromkeys(
+            ("reflect", "linear_decay", "schedule_start", "schedule_end", "bias_decay"), 0.0
+        )
+        resting |= {"learning_rate": 0.01, "adamw_learning_rate": 0.01, "momentum": 0.9, "norm_rate": 1.0}
+        resting |= values
         return {name: jnp.float32(value) for name, value in resting.items()}
 
     return numbers

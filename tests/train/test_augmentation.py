@@ -1,9 +1,10 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from ecojax.train.augmentation import augment
+from ecojax.train.augmentation import alternating_flips, augment
 
 SHIFT = 2
 HEIGHT, WIDTH = 6, 9
@@ -13,8 +14,10 @@ HEIGHT, WIDTH = 6, 9
 def apply(traced):
     jitted = jax.jit(augment, static_argnames="max_shift")
 
-    def apply(images: np.ndarray, seed: int = 0, **numbers: float) -> np.ndarray:
-        return np.asarray(jitted(images, traced(**numbers), jax.random.key(seed), max_shift=SHIFT))
+    def apply(images: np.ndarray, seed: int = 0, epoch: int = 0, **numbers: float) -> np.ndarray:
+        mirrored = alternating_flips(jnp.arange(len(images)), epoch)
+        key = jax.random.key(seed)
+        return np.asarray(jitted(images, mirrored, traced(**numbers), key, max_shift=SHIFT))
 
     return apply
 
@@ -57,6 +60,32 @@ def test_a_flip_mirrors_about_half_of_the_images_and_nothing_else(apply, images)
     same = [np.array_equal(after, before) for before, after in zip(images, flipped, strict=True)]
     assert all(a != b for a, b in zip(mirrored, same, strict=True))
     assert abs(np.mean(mirrored) - 0.5) < 5 * 0.5 / np.sqrt(len(images))
+
+
+def test_every_image_is_mirrored_in_exactly_every_second_epoch(apply, images) -> None:
+    shown = [apply(images, epoch=epoch, seed=epoch, flip=1) for epoch in range(4)]
+    np.testing.assert_array_equal(shown[1], shown[0][:, :, ::-1])
+    np.testing.assert_array_equal(shown[2], shown[0])
+    np.testing.assert_array_equal(shown[3], shown[1])
+
+
+def test_who_begins_mirrored_is_a_fair_coin_independent_of_the_neighbours() -> None:
+    first = np.asarray(alternating_flips(jnp.arange(50_000), 0))
+    assert abs(first.mean() - 0.5) < 5 * 0.5 / np.sqrt(len(first))
+    for distance in (1, 2, 3, 5, 10, 100, 1000, 1024, 4096):
+        agree = (first[distance:] == first[:-distance]).mean()
+        assert abs(agree - 0.5) < 5 * 0.5 / np.sqrt(len(first) - distance), distance
+
+
+@pytest.mark.parametrize("crop", [1, 2])
+def test_what_a_crop_bares_is_the_mirrored_border(apply, images, crop) -> None:
+    cropped = apply(images[:200], crop=crop, reflect=1)
+    bare = apply(images[:200], crop=crop)
+    padded = np.pad(images[:200], ((0, 0), (crop, crop), (crop, crop), (0, 0)), mode="reflect")
+    shifts = [shift_of(before, after) for before, after in zip(images, bare, strict=False)]
+    for image, after, (row, column) in zip(padded, cropped, shifts, strict=True):
+        window = image[crop + row : crop + row + HEIGHT, crop + column : crop + column + WIDTH]
+        np.testing.assert_array_equal(after, window)
 
 
 @pytest.mark.parametrize("crop", [1, 2])

@@ -107,3 +107,111 @@ def test_biases_do_not_decay_and_kernels_do(traced, name) -> None:
     assert found["bias"][1] == PARAMETERS["bias"][1]
     momentum = 1.9 if name == "sgd" else 1.0  # Nesterov's first step is 1 + 0.9 times the gradient's
     assert found["kernel"][1, 1] == pytest.approx(3.0 * (1 - momentum * PEAK * 0.1), rel=1e-5)
+
+
+def test_a_triangle_is_the_published_one(traced) -> None:
+    """Straight lines through 0.2 at the first step, 1 at 23 % of 200 and 0.07 at the end (airbench94)."""
+    numbers = traced(learning_rate=PEAK, warmup=0.23, linear_decay=1, schedule_start=0.2, schedule_end=0.07)
+    schedule = jax.vmap(learning_rate_schedule(numbers, jnp.float32(200)))
+    expected = PEAK * np.interp(np.arange(201), [0, 46, 200], [0.2, 1.0, 0.07])
+    np.testing.assert_allclose(jax.jit(schedule)(jnp.arange(201)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.2])
+def test_a_constant_rate_stays_once_it_is_warm(traced, warmup) -> None:
+    numbers = traced(learning_rate=PEAK, warmup=warmup, linear_decay=1, schedule_end=1)
+    found = jax.jit(jax.vmap(learning_rate_schedule(numbers, jnp.float32(200))))(jnp.arange(201))
+    np.testing.assert_allclose(found[round(200 * warmup) :], PEAK, rtol=1e-6)
+
+
+NETWORK = {
+    "conv": {"kernel": np.linspace(-1, 1, 2 * 2 * 3 * 4).reshape(2, 2, 3, 4), "bias": np.array([0.3, -2.0])},
+    "norms": {"0": {"bias": np.array([1.0, -0.5, 0.2])}},
+}
+
+
+def gradient_of(parameters: dict) -> dict:
+    return jax.tree.map(lambda leaf: np.cos(3 * leaf), parameters)
+
+
+def test_sgd_with_a_rate_of_its_own_for_norms_is_the_published_update() -> None:
+    """airbench94 gives two groups to SGD: rate and decay (lr, wd / lr), and for norms (64 lr, wd / (64 lr))."""
+    lr, wd, momentum, steps = 0.02, 0.004, 0.85, 5
+    numbers = {"learning_rate": lr, "weight_decay": wd / lr, "momentum": momentum, "norm_rate": 64.0}
+    numbers |= {
+        "bias_decay": 1.0,
+        "warmup": 0.0,
+        "linear_decay": 1.0,
+        "schedule_start": 0.0,
+        "schedule_end": 1.0,
+    }
+    optimizer = make_optimizer("sgd", jax.tree.map(jnp.float32, numbers), jnp.float32(steps))
+    found = jax.tree.map(jnp.float32, NETWORK)
+    state = optimizer.init(found)
+    for _ in range(steps):
+        updates, state = jax.jit(optimizer.update)(
+            jax.tree.map(jnp.float32, gradient_of(found)), state, found
+        )
+        found = optax.apply_updates(found, updates)
+
+    for path, start in (
+        (("conv", "kernel"), NETWORK["conv"]["kernel"]),
+        (("conv", "bias"), NETWORK["conv"]["bias"]),
+        (("norms", "0", "bias"), NETWORK["norms"]["0"]["bias"]),
+    ):
+        rate = 64 * lr if path[0] == "norms" else lr
+        weight, trace, leaf = start.copy(), np.zeros_like(start), found
+        for _ in range(steps):
+            gradient = np.cos(3 * weight) + (wd / rate) * weight
+            trace = momentum * trace + gradient
+            weight = weight - rate * (gradient + momentum * trace)
+        for name in path:
+            leaf = leaf[name]
+        np.testing.assert_allclose(leaf, weight, rtol=1e-3, atol=1e-4, err_msg=str(path))
+
+
+def muon_step(traced, gradient: dict, **values: float) -> dict:
+    numbers = traced(learning_rate=PEAK, adamw_learning_rate=0.01, momentum=0.6, **values)
+    optimizer = make_optimizer("muon", numbers, jnp.float32(100))
+    gradient = jax.tree.map(jnp.float32, gradient)
+    parameters = jax.tree.map(jnp.ones_like, gradient)
+    return jax.jit(optimizer.update)(gradient, optimizer.init(parameters), parameters)[0]
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 8, 16), (3, 3, 2, 48), (1, 1, 24, 24), (32, 16)])
+def test_muons_update_of_a_kernel_is_orthogonal_as_a_matrix_of_inputs_by_outputs(traced, shape) -> None:
+    """As far as five Newton-Schulz steps go: singular values of 0.5 to 1.5 (Jordan 2024), whatever the gradient's."""
+    rng = np.random.default_rng(0)
+    fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
+    u, _ = np.linalg.qr(rng.normal(size=(fan_in, min(fan_in, fan_out))))
+    v, _ = np.linalg.qr(rng.normal(size=(fan_out, min(fan_in, fan_out))))
+    spread = np.geomspace(1, 0.03, u.shape[1])
+    gradient = ((u * spread) @ v.T).reshape(shape)
+    update = muon_step(traced, {"conv": {"kernel": gradient}})["conv"]["kernel"]
+    matrix = np.asarray(update).reshape(fan_in, fan_out) / -PEAK / np.sqrt(max(1, fan_out / fan_in))
+    singular = np.linalg.svd(matrix, compute_uv=False)
+    assert singular.min() > 0.5
+    assert singular.max() < 1.5
+    assert np.ptp(np.diag(u.T @ matrix @ v) - singular.mean()) < 1  # along the gradient's own directions
+    off = u.T @ matrix @ v - np.diag(np.diag(u.T @ matrix @ v))
+    assert np.abs(off).max() < 0.02
+
+
+def test_muon_leaves_biases_and_the_output_layer_to_adamw_at_its_own_rate(traced) -> None:
+    """Whatever the gradient, the first step of Adam with Nesterov momentum has one size in every coordinate: its rate
+    times 0.9 × 0.1 / (1 - 0.9²) + 0.1 / (1 - 0.9) (Dozat 2016)."""
+    rng = np.random.default_rng(0)
+    gradient = {
+        "norms": {"0": {"bias": rng.normal(size=7)}},
+        "dense": {"kernel": rng.normal(size=(7, 10)), "bias": rng.normal(size=10)},
+    }
+    for leaf in jax.tree.leaves(muon_step(traced, gradient)):
+        np.testing.assert_allclose(np.abs(leaf), 0.01 * (0.09 / 0.19 + 1), rtol=1e-3)
+
+
+def test_muon_decays_kernels_by_rate_times_decay(traced) -> None:
+    gradient = {"conv": {"kernel": np.eye(4)}}
+    with_decay, without = (
+        muon_step(traced, gradient, weight_decay=decay)["conv"]["kernel"] for decay in (0.1, 0)
+    )
+    np.testing.assert_allclose(with_decay - without, -PEAK * 0.1, rtol=1e-4)
