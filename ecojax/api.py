@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ecojax.data import ImageDataset, Progress
     from ecojax.energy import Energy, Meter
     from ecojax.export import Model
+    from ecojax.search.account import Stopwatch
+    from ecojax.search.engine import Engine
     from ecojax.search.loop import Listener
     from ecojax.space import Configuration, SearchSpace
     from ecojax.study import Trial
@@ -322,31 +324,63 @@ def _run(
         replicate=settings.replicate,
         prior=prior_map(evaluator.task.space),
     )
-    began = time.perf_counter()
+    with _accounted(store, engine) as stopwatch:
+        began = time.perf_counter()
+        try:
+            reason = run(
+                store,
+                engine,
+                evaluator,
+                objectives=settings.objectives,
+                constraints=bounds,
+                budget=Budget.of(settings.evaluations, settings.budget),
+                stagnation=None
+                if settings.patience is None
+                else Stagnation(settings.patience, settings.population),
+                listener=listener,
+                adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
+                stopwatch=stopwatch,
+            )
+            store.set("stopped", reason)
+        finally:
+            spent = {
+                "search_seconds": time.perf_counter() - began,
+                "engine_compile_seconds": engine.compile_seconds,
+            }
+            for name, seconds in spent.items():  # over all sessions of the study
+                store.set(name, store.settings().get(name, 0.0) + seconds)
+        with stopwatch.span("measuring the frontier"):
+            _measure_frontier(store, settings, evaluator, listener)
+        with stopwatch.span("testing"):
+            _read_test_set(store, evaluator, listener)
+
+
+@contextmanager
+def _accounted(store: StudyStore, engine: "Engine") -> "Iterator[Stopwatch]":
+    """A stopwatch for what a session spends between trials; in the end the study's `account` is brought up to date.
+
+    Sessions that were killed count by their trials alone.
+    """
+    from ecojax.search.account import REST, Stopwatch, account
+
+    def in_trials() -> float:
+        return sum(trial.metrics.get("trial_seconds", 0.0) for trial in store.trials())
+
+    before, began = in_trials(), time.perf_counter()
+    stopwatch = Stopwatch()
     try:
-        reason = run(
-            store,
-            engine,
-            evaluator,
-            objectives=settings.objectives,
-            constraints=bounds,
-            budget=Budget.of(settings.evaluations, settings.budget),
-            stagnation=None
-            if settings.patience is None
-            else Stagnation(settings.patience, settings.population),
-            listener=listener,
-            adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
-        )
-        store.set("stopped", reason)
+        yield stopwatch
     finally:
-        spent = {
-            "search_seconds": time.perf_counter() - began,
-            "engine_compile_seconds": engine.compile_seconds,
-        }
-        for name, seconds in spent.items():  # over all sessions of the study
-            store.set(name, store.settings().get(name, 0.0) + seconds)
-    _measure_frontier(store, settings, evaluator, listener)
-    _read_test_set(store, evaluator, listener)
+        trials = in_trials() - before
+        # the engine compiles while it proposes
+        stopwatch.add("waiting for compilation", engine.compile_seconds)
+        stopwatch.add("proposing", -engine.compile_seconds)
+        rest = time.perf_counter() - began - trials - sum(stopwatch.seconds.values())
+        stopwatch.add(REST, max(0.0, rest))
+        for part, seconds in store.settings().get("between_trials", {}).items():
+            stopwatch.add(part, seconds)
+        store.set("between_trials", stopwatch.seconds)
+        store.set("account", account(store.trials(), stopwatch.seconds))
 
 
 def _frontier(store: StudyStore) -> "list[Trial]":

@@ -158,10 +158,12 @@ def search(
             listener.interrupted()
             raise typer.Exit(130) from None
     if not quiet:
-        from ecojax.cli.console import print_frontier
+        from ecojax.cli.console import print_account, print_frontier
 
         print_frontier(study)
-        typer.echo(f"\necojax frontier {study.path}   shows this again", err=True)
+        typer.echo("", err=True)
+        print_account(study)
+        typer.echo(f"ecojax frontier {study.path}   shows this again", err=True)
 
 
 def _constraints(texts: list[str]) -> dict[str, dict[str, float]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ecojax.errors import EcojaxError
+from ecojax.search.account import Stopwatch
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
@@ -57,15 +58,16 @@ def run(
     stagnation: Stagnation | None = None,
     listener: Listener | None = None,
     adopt: Adopt | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> str:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
     Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
     its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials as the population has
-    places failed, and none has ever succeeded.
+    engine's; None keeps the trial from the engine. `stopwatch` is told what proposing and storing took. Raises
+    `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
     """
-    listener = listener or Listener()
+    listener, stopwatch = listener or Listener(), stopwatch or Stopwatch()
     trials = {trial.id: trial for trial in store.trials()}
 
     def observed(of: Iterable[Trial]) -> list[Observation]:
@@ -99,24 +101,26 @@ def run(
                 continue
         else:
             step = len(trials)
-            archive = observed(trials.values())
-            proposal = engine.propose(step, archive)
+            with stopwatch.span("proposing"):
+                archive = observed(trials.values())
+                proposal = engine.propose(step, archive)
             if proposal is None:
                 return f"all {_configurations(archive)} configurations of the space have been tried"
-            trial = store.start(
-                step, proposal.configuration, origin=proposal.origin, seed=trial_seed(engine.seed, step)
-            )
+            seed = trial_seed(engine.seed, step)
+            with stopwatch.span("storing"):
+                trial = store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
         listener.trial_started(trial)
         outcome = evaluate(trial.configuration, trial.seed)
-        trial = store.end(
-            trial.id,
-            outcome.status,
-            metrics=outcome.metrics,
-            provenance=outcome.provenance,
-            details=outcome.details,
-            error=outcome.error,
-            arrays=outcome.arrays,
-        )
+        with stopwatch.span("storing"):
+            trial = store.end(
+                trial.id,
+                outcome.status,
+                metrics=outcome.metrics,
+                provenance=outcome.provenance,
+                details=outcome.details,
+                error=outcome.error,
+                arrays=outcome.arrays,
+            )
         trials[trial.id] = trial
         listener.trial_ended(trial)
 
