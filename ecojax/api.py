@@ -297,8 +297,9 @@ def _run(
     store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
 ) -> None:
     from ecojax.search.budget import Budget
+    from ecojax.search.constraints import violation
     from ecojax.search.engine import Engine
-    from ecojax.search.loop import minimised, run, violation
+    from ecojax.search.loop import minimised, run
     from ecojax.search.stagnation import Stagnation
     from ecojax.space.priors import prior_map
     from ecojax.trial.evaluator import KNOWN_BEFOREHAND
@@ -339,6 +340,7 @@ def _run(
                 else Stagnation(settings.patience, settings.population),
                 listener=listener,
                 adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
+                early_stop=bool(evaluator.rungs),
                 stopwatch=stopwatch,
             )
             store.set("stopped", reason)
@@ -431,6 +433,7 @@ def _evaluator(
     from ecojax.tasks import ImageClassification
     from ecojax.train.compilation import use_persistent_cache
     from ecojax.trial.evaluator import Evaluator
+    from ecojax.trial.rungs import can_stop, rungs
 
     backend = _select_device(settings.device)
     use_persistent_cache()
@@ -456,6 +459,7 @@ def _evaluator(
             task,
             opened,
             epochs=settings.epochs,
+            rungs=rungs(settings.epochs) if settings.early_stop and can_stop(settings.objectives) else (),
             inference_batch=settings.inference_batch,
             energy_ci=settings.energy_ci,
         )

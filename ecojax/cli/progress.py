@@ -56,7 +56,7 @@ class Silent(Listener):
 
     @property
     def failed(self) -> int:
-        return sum(self.counts.values()) - self.done
+        return sum(self.counts.values()) - self.done - self.counts[Status.STOPPED]
 
     def time_left(self) -> str:
         """From the mean of the trials so far."""
@@ -162,7 +162,7 @@ class Live(Silent):
 
         running = f"{self._running.id} ({self._running.origin})" if self._running else "–"
         lines = [
-            f"  done {self.done}   failed {self.failed}   running {running}",
+            f"  done {self.done}   stopped {self.counts[Status.STOPPED]}   failed {self.failed}   running {running}",
             f"  frontier  {self.best()}",
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",

@@ -53,6 +53,9 @@ def search(
         ),
     ] = None,
     epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
+    no_early_stop: Annotated[
+        bool, Option("--no-early-stop", help="Train every candidate to its last epoch, hopeless ones too.")
+    ] = False,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
         str | None,
@@ -127,6 +130,7 @@ def search(
         "population": population,
         "replicate": replicate,
         "epochs": epochs,
+        "early_stop": False if no_early_stop else None,
         "seed": seed,
         "data_dir": data_dir,
         "train_size": train_size,

@@ -16,15 +16,18 @@ from ecojax.errors import EcojaxError
 from ecojax.search.account import Stopwatch
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
+from ecojax.search.constraints import violation
 from ecojax.search.engine import Engine
+from ecojax.search.rivals import rivals
 from ecojax.search.stagnation import Stagnation
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.rungs import Rivals
 
 LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
 
 Adopt = Callable[[Trial], Mapping[str, Any] | None]
-Evaluate = Callable[[Mapping[str, Any], int], Outcome]
+Evaluate = Callable[..., Outcome]  # (configuration, seed), and with early stopping (..., rivals)
 
 
 class Listener:
@@ -58,13 +61,16 @@ def run(
     stagnation: Stagnation | None = None,
     listener: Listener | None = None,
     adopt: Adopt | None = None,
+    early_stop: bool = False,
     stopwatch: Stopwatch | None = None,
 ) -> str:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
     Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
     its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. `stopwatch` is told what proposing and storing took. Raises
+    engine's; None keeps the trial from the engine. With `early_stop`,
+    `evaluate` is also given the finished trials as `Rivals`; a replicate is given none, for half a training says
+    nothing about the spread of whole ones. `stopwatch` is told what proposing and storing took. Raises
     `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
     """
     listener, stopwatch = listener or Listener(), stopwatch or Stopwatch()
@@ -110,7 +116,13 @@ def run(
             with stopwatch.span("storing"):
                 trial = store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
         listener.trial_started(trial)
-        outcome = evaluate(trial.configuration, trial.seed)
+        if early_stop:
+            met = (
+                Rivals() if trial.origin == "replicate" else rivals(trials.values(), objectives, constraints)
+            )
+            outcome = evaluate(trial.configuration, trial.seed, met)
+        else:
+            outcome = evaluate(trial.configuration, trial.seed)
         with stopwatch.span("storing"):
             trial = store.end(
                 trial.id,
@@ -128,30 +140,22 @@ def run(
 def observe(
     trial: Trial, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]
 ) -> Observation:
-    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed."""
-    if not trial.complete:
+    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed.
+
+    One that was stopped early counts with the accuracy that it was expected to end with: it was no failure.
+    """
+    metrics = dict(trial.metrics)
+    if trial.status is Status.STOPPED and "expected_accuracy" in metrics:
+        metrics["accuracy"] = metrics["expected_accuracy"]
+    elif not trial.complete:
         return Observation(trial.configuration, None)
-    values = [minimised(name, trial.metrics[name]) for name in objectives]
-    return Observation(trial.configuration, values, violation(trial.metrics, constraints))
+    values = [minimised(name, metrics[name]) for name in objectives]
+    return Observation(trial.configuration, values, violation(metrics, constraints))
 
 
 def minimised(name: str, value: float) -> float:
     """A metric's value turned so that less is better."""
     return -value if METRICS[name].direction == "maximize" else value
-
-
-def violation(metrics: Mapping[str, float], constraints: Mapping[str, Mapping[str, float]]) -> float:
-    """By how much `metrics` exceed `constraints`, each relative to its bound, summed; unknown metrics pass."""
-    total = 0.0
-    for name, bounds in constraints.items():
-        if name in metrics:
-            value = metrics[name]
-            for excess, bound in (
-                (value - bounds.get("max", value), bounds.get("max", value)),
-                (bounds.get("min", value) - value, bounds.get("min", value)),
-            ):
-                total += max(0.0, excess) / (abs(bound) or 1.0)
-    return total
 
 
 def trial_seed(seed: int, step: int) -> int:

@@ -1,16 +1,16 @@
 """The evaluator: everything that touches the device for one study, behind one object spoken to in plain records.
 
     evaluator = Evaluator(task, meter, epochs=3, ...)
-    outcome = evaluator(configuration, seed)
+    outcome = evaluator(configuration, seed, rivals)
 
 Measure first, train second: the energy of an inference does not depend on the weights, so it is known before the
-first epoch.
+first epoch, and training ends at a rung after which it can no longer be worth its energy.
 """
 
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,14 +26,20 @@ from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
 PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
 KNOWN_BEFOREHAND = ("parameters", "flops")
+NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
 
 
 class DivergedError(Exception):
     """The loss is no longer a finite number."""
+
+
+class HopelessError(Exception):
+    """Training was stopped: what the trial could still become is beaten already."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Executables:
 class Evaluator:
     """Evaluates configurations of `task` one after the other on JAX's default device.
 
-    Args: `epochs` of training; `inference_batch` the batch size that energy and latency are stated at;
+    Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
+    whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
     `energy_ci` the half width to reach, as a share of the energy; `meter` is left open.
     """
 
@@ -58,11 +65,13 @@ class Evaluator:
         meter: Meter,
         *,
         epochs: int,
+        rungs: Sequence[int] = (),
         inference_batch: int = 64,
         energy_ci: float = 0.05,
     ):
         self.task, self.meter = task, meter
-        self.epochs, self.inference_batch, self.energy_ci = epochs, inference_batch, energy_ci
+        self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
+        self.inference_batch, self.energy_ci = inference_batch, energy_ci
         data = task.dataset
         self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
@@ -70,16 +79,16 @@ class Evaluator:
         self._calibration: Calibration | None = None
         self._executables: OrderedDict[TrainingProgram, Executables] = OrderedDict()
 
-    def __call__(self, configuration: Mapping[str, Any], seed: int) -> Outcome:
+    def __call__(self, configuration: Mapping[str, Any], seed: int, rivals: Rivals = NO_RIVALS) -> Outcome:
         """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
-        interrupts pass through."""
+        interrupts pass through. Without `rivals` nothing is stopped early."""
         account = _Account(self.meter)
         metrics: dict[str, float] = {}
         provenance: dict[str, str] = {}
         details: dict[str, Any] = {}
         arrays, error = None, None
         try:
-            arrays = self._evaluate(configuration, seed, account, metrics, provenance, details)
+            arrays = self._evaluate(configuration, seed, rivals, account, metrics, provenance, details)
             status = Status.COMPLETE
         except Exception as failure:
             status, error = _diagnose(failure)
@@ -140,6 +149,7 @@ class Evaluator:
         self,
         configuration: Mapping[str, Any],
         seed: int,
+        rivals: Rivals,
         account: "_Account",
         metrics: dict[str, float],
         provenance: dict[str, str],
@@ -165,10 +175,18 @@ class Evaluator:
         provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
         details["energy"] = energy.to_dict()
 
+        progress = _Progress(rivals, metrics, len(self.task.dataset.y_validation))
         with measure(self.meter) as window:
-            state = self._train(program, run, recipe.numbers, state, seed)
+            state = self._train(program, run, recipe.numbers, state, seed, progress)
             window.sync(state)
         metrics["train_energy_j"], metrics["train_seconds"] = window.joules, window.seconds
+        if progress.accuracies:
+            details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
+        if progress.beaten_by is not None:
+            metrics["epochs"] = max(progress.accuracies)
+            metrics["expected_accuracy"] = progress.end.expected
+            raise HopelessError(progress.in_words(self.epochs))
+        metrics["epochs"] = self.epochs
 
         with account.span("validation_seconds"):
             data = self.task.dataset
@@ -216,7 +234,13 @@ class Evaluator:
         )
 
     def _train(
-        self, program: TrainingProgram, run: Executables, numbers: Mapping[str, float], state: Any, seed: int
+        self,
+        program: TrainingProgram,
+        run: Executables,
+        numbers: Mapping[str, float],
+        state: Any,
+        seed: int,
+        progress: "_Progress",
     ) -> Any:
         total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
@@ -229,7 +253,37 @@ class Evaluator:
                 raise DivergedError(
                     f"the training loss is {float(loss)} in epoch {epoch + 1} of {self.epochs}"
                 )
+            if epoch + 1 in self.rungs:
+                sums = run.evaluate(state.weights, *self._validation)
+                progress.reached(epoch + 1, judgement(sums, progress.images).accuracy)
+                if progress.beaten_by is not None:
+                    break
         return state
+
+
+class _Progress:
+    """How a training does at its rungs, against its `rivals`, judged on so many validation `images`."""
+
+    def __init__(self, rivals: Rivals, metrics: Mapping[str, float], images: int):
+        self._rivals, self.images = rivals, images
+        # the least that they may be
+        self._costs = {name: value - metrics.get(f"{name}_ci95", 0.0) for name, value in metrics.items()}
+        self.accuracies: dict[int, float] = {}  # by epoch
+        self.end = Extrapolation(0.0, math.inf)
+        self.beaten_by: Rival | None = None
+
+    def reached(self, epoch: int, accuracy: float) -> None:
+        self.accuracies[epoch] = accuracy
+        self.end = extrapolate(accuracy, epoch, self._rivals.curves, self.images)
+        self.beaten_by = self._rivals.beating(self.end.bound, self._costs)
+
+    def in_words(self, epochs: int) -> str:
+        assert self.beaten_by is not None
+        epoch, accuracy = max(self.accuracies.items())
+        return (
+            f"after {epoch} of {epochs} epochs the accuracy was {accuracy:.4f}, and could hardly have passed "
+            f"{self.end.bound:.4f}; trial {self.beaten_by.trial} has {self.beaten_by.accuracy:.4f} at no higher cost"
+        )
 
 
 class _Account:
@@ -267,6 +321,8 @@ def _diagnose(failure: Exception) -> tuple[Status, str]:
     message = " ".join(str(failure).split())[:1000]
     if isinstance(failure, DivergedError):
         return Status.DIVERGED, message
+    if isinstance(failure, HopelessError):
+        return Status.STOPPED, message
     if isinstance(failure, MeterError):
         return Status.UNMETERED, message
     if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:

@@ -11,6 +11,7 @@ from ecojax.energy import Energy, ModeledMeter, Reading
 from ecojax.errors import MeterError
 from ecojax.study import METRICS, Status
 from ecojax.trial import evaluator as evaluator_module
+from ecojax.trial.rungs import Curve, Rival, Rivals
 
 CONTRACT = {
     "accuracy",
@@ -136,6 +137,46 @@ def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
     monkeypatch.setattr(evaluator, "known_beforehand", lambda _: {"parameters": 1, "flops": 1.0})
     configuration = {**evaluator.task.space.default(), "weight_decay": 1e-2, "dropout": 0.4, "flip": True}
     assert evaluator(configuration, 1).status is Status.COMPLETE
+
+
+# Rungs
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_looking_at_rungs_changes_nothing_but_the_record(make_evaluator, outcome) -> None:
+    """Nor do rivals that do not beat it."""
+    evaluator = make_evaluator(rungs=(1, 2))
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({1: 0.01}, 0.02)] * 8)
+    for met in ((), (rivals,)):
+        again = evaluator(evaluator.task.space.default(), 7, *met)
+        assert again.status is Status.COMPLETE
+        assert again.metrics["epochs"] == 2
+        ((epoch, early),) = again.details["rungs"]  # the end is no rung
+        assert epoch == 1
+        assert 0 < early < 1
+        assert again.metrics["accuracy"] == outcome.metrics["accuracy"]
+        for name, array in outcome.arrays.items():
+            np.testing.assert_array_equal(again.arrays[name], array)
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluator) -> None:
+    evaluator = make_evaluator(epochs=4, rungs=(1, 2))
+    # curves that hardly rise, and a rival that is perfect at less energy
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({2: 0.98}, 0.99)] * 8)
+    stopped = evaluator(evaluator.task.space.default(), 7, rivals)
+    assert stopped.status is Status.STOPPED
+    assert stopped.metrics["epochs"] == 2
+    assert [epoch for epoch, _ in stopped.details["rungs"]] == [1, 2]
+    assert "after 2 of 4 epochs" in stopped.error
+    assert "trial 9 has 1.0000" in stopped.error
+    assert stopped.arrays is None
+    assert "accuracy" not in stopped.metrics  # it has none: that of a whole training
+    assert stopped.details["rungs"][-1][1] <= stopped.metrics["expected_accuracy"] <= 1
+    assert stopped.metrics["train_energy_j"] > 0
+    dearer = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.995e-6})], rivals.curves)
+    # the lower end of its own interval is 0.99 µJ
+    assert evaluator(evaluator.task.space.default(), 7, dearer).status is Status.COMPLETE
 
 
 # Failures
