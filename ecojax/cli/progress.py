@@ -161,8 +161,9 @@ class Live(Silent):
         from rich.text import Text
 
         running = f"{self._running.id} ({self._running.origin})" if self._running else "–"
+        stopped = f"   stopped {self.counts[Status.STOPPED]}" if self.counts[Status.STOPPED] else ""
         lines = [
-            f"  done {self.done}   stopped {self.counts[Status.STOPPED]}   failed {self.failed}   running {running}",
+            f"  done {self.done}{stopped}   failed {self.failed}   running {running}",
             f"  frontier  {self.best()}",
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
