@@ -25,6 +25,7 @@ from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
@@ -74,6 +75,7 @@ class Evaluator:
         self.inference_batch, self.energy_ci = inference_batch, energy_ci
         data = task.dataset
         self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
+        self._device = next(iter(self._images.devices()))
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
@@ -159,6 +161,7 @@ class Evaluator:
         with account.span("compile_seconds"):
             metrics |= self.known_beforehand(configuration)
             run = self._compiled(program)
+            self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
 
@@ -220,6 +223,12 @@ class Evaluator:
         while len(self._executables) > PROGRAMS_KEPT:
             self._executables.popitem(last=False)
         return executables
+
+    def _require_memory(self, run: Executables) -> None:
+        """Raises MemoryError where training or judging would not fit next to what is loaded already."""
+        state = needed_bytes(run.init)
+        needed = state + max(needed_bytes(run.epoch), needed_bytes(run.evaluate))
+        require(needed, free_bytes(self._device), "training")
 
     def _meter(self, program: TrainingProgram, weights: Any, flops: float) -> Energy:
         return per_inference(

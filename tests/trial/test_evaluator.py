@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import jax
 import numpy as np
@@ -222,6 +223,18 @@ def test_failures_have_their_state_and_message(
     assert not {"accuracy", "energy_per_sample_j"} & failed.metrics.keys()
     assert failed.metrics["trial_seconds"] > 0
     assert failed.metrics["parameters"] == outcome.metrics["parameters"]  # known before the failure
+
+
+def test_what_cannot_fit_is_refused_before_it_runs(evaluator, monkeypatch) -> None:
+    """Before metering too. What is needed is the state and what an epoch works with: some tens of kilobytes here."""
+    calls = []
+    monkeypatch.setattr(evaluator_module, "per_inference", lambda *_, **__: calls.append(1))
+    monkeypatch.setattr(evaluator_module, "free_bytes", lambda device: 20_000)
+    refused = evaluator(evaluator.task.space.default(), 0)
+    assert refused.status is Status.OOM
+    assert re.search(r"training needs \S+ GiB and 1.86e-05 GiB are free; bound it", refused.error)
+    assert not calls
+    assert "train_seconds" not in refused.metrics
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
