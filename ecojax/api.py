@@ -302,7 +302,7 @@ def _run(
     from ecojax.search.loop import minimised, run
     from ecojax.search.stagnation import Stagnation
     from ecojax.space.priors import prior_map
-    from ecojax.trial.evaluator import KNOWN_BEFOREHAND
+    from ecojax.trial.evaluator import AHEAD, KNOWN_BEFOREHAND
 
     bounds = settings.bounds()
     names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
@@ -341,6 +341,7 @@ def _run(
                 listener=listener,
                 adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
                 early_stop=bool(evaluator.rungs),
+                ahead=AHEAD,
                 stopwatch=stopwatch,
             )
             store.set("stopped", reason)

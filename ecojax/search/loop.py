@@ -27,7 +27,9 @@ from ecojax.trial.rungs import Rivals
 LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
 
 Adopt = Callable[[Trial], Mapping[str, Any] | None]
-Evaluate = Callable[..., Outcome]  # (configuration, seed), and with early stopping (..., rivals)
+Evaluate = Callable[
+    ..., Outcome
+]  # of a configuration and a seed; rivals and upcoming by name, where asked for
 
 
 class Listener:
@@ -62,16 +64,19 @@ def run(
     listener: Listener | None = None,
     adopt: Adopt | None = None,
     early_stop: bool = False,
+    ahead: int = 0,
     stopwatch: Stopwatch | None = None,
 ) -> str:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
     Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
     its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. With `early_stop`,
-    `evaluate` is also given the finished trials as `Rivals`; a replicate is given none, for half a training says
-    nothing about the spread of whole ones. `stopwatch` is told what proposing and storing took. Raises
+    engine's; None keeps the trial from the engine. `stopwatch` is told what proposing and storing took. Raises
     `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
+
+    With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
+    half a training says nothing about the spread of whole ones. With `ahead`, it is given up to so many configurations
+    that are certain to follow, as `upcoming`.
     """
     listener, stopwatch = listener or Listener(), stopwatch or Stopwatch()
     trials = {trial.id: trial for trial in store.trials()}
@@ -116,13 +121,16 @@ def run(
             with stopwatch.span("storing"):
                 trial = store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
         listener.trial_started(trial)
+        given: dict[str, Any] = {}
         if early_stop:
-            met = (
-                Rivals() if trial.origin == "replicate" else rivals(trials.values(), objectives, constraints)
-            )
-            outcome = evaluate(trial.configuration, trial.seed, met)
-        else:
-            outcome = evaluate(trial.configuration, trial.seed)
+            alone = trial.origin == "replicate"
+            given["rivals"] = Rivals() if alone else rivals(trials.values(), objectives, constraints)
+        if ahead:
+            left = budget.evaluations - trial.id - 1
+            with stopwatch.span("proposing"):
+                archive = observed({**trials, trial.id: trial}.values())
+                given["upcoming"] = engine.upcoming(trial.id + 1, archive, min(ahead, left))
+        outcome = evaluate(trial.configuration, trial.seed, **given)
         with stopwatch.span("storing"):
             trial = store.end(
                 trial.id,

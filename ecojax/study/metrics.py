@@ -56,6 +56,13 @@ METRICS = {
             False,
         ),
         Metric("compile_seconds", "minimize", "s", "time of compilation", False),
+        Metric(
+            "compile_energy_j",
+            "minimize",
+            "J",
+            "energy of compilation, without that of the program that is metered",
+            False,
+        ),
         Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
         Metric("validation_seconds", "minimize", "s", "time of judging on the validation images", False),
         Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),

@@ -9,28 +9,36 @@ first epoch, and training ends at a rung after which it can no longer be worth i
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ecojax.energy import Calibration, Energy, Meter, calibrate, compare, measure, per_inference, prepare
+from ecojax.energy import (
+    Calibration,
+    Energy,
+    Meter,
+    Reading,
+    calibrate,
+    compare,
+    measure,
+    per_inference,
+    prepare,
+)
 from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.trial.compilation import Compiler, Executables
 from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
-PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
 KNOWN_BEFOREHAND = ("parameters", "flops")
+AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
 NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
 
@@ -43,21 +51,13 @@ class HopelessError(Exception):
     """Training was stopped: what the trial could still become is beaten already."""
 
 
-@dataclass(frozen=True)
-class Executables:
-    """The compiled programs of one shape."""
-
-    init: Any
-    epoch: Any
-    evaluate: Any
-
-
 class Evaluator:
     """Evaluates configurations of `task` one after the other on JAX's default device.
 
     Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
     whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
-    `energy_ci` the half width to reach, as a share of the energy; `meter` is left open.
+    `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
+    default one a core; `meter` is left open.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Evaluator:
         rungs: Sequence[int] = (),
         inference_batch: int = 64,
         energy_ci: float = 0.05,
+        compile_threads: int | None = None,
     ):
         self.task, self.meter = task, meter
         self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
@@ -79,18 +80,27 @@ class Evaluator:
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
-        self._executables: OrderedDict[TrainingProgram, Executables] = OrderedDict()
+        self._compiled = Compiler(self._lowered, threads=compile_threads)
 
-    def __call__(self, configuration: Mapping[str, Any], seed: int, rivals: Rivals = NO_RIVALS) -> Outcome:
+    def __call__(
+        self,
+        configuration: Mapping[str, Any],
+        seed: int,
+        rivals: Rivals = NO_RIVALS,
+        upcoming: Sequence[Mapping[str, Any]] = (),
+    ) -> Outcome:
         """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
-        interrupts pass through. Without `rivals` nothing is stopped early."""
+        interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
+        are some of the `upcoming` configurations, at this trial's expense."""
         account = _Account(self.meter)
         metrics: dict[str, float] = {}
         provenance: dict[str, str] = {}
         details: dict[str, Any] = {}
         arrays, error = None, None
         try:
-            arrays = self._evaluate(configuration, seed, rivals, account, metrics, provenance, details)
+            arrays = self._evaluate(
+                configuration, seed, rivals, upcoming, account, metrics, provenance, details
+            )
             status = Status.COMPLETE
         except Exception as failure:
             status, error = _diagnose(failure)
@@ -152,15 +162,16 @@ class Evaluator:
         configuration: Mapping[str, Any],
         seed: int,
         rivals: Rivals,
+        upcoming: Sequence[Mapping[str, Any]],
         account: "_Account",
         metrics: dict[str, float],
         provenance: dict[str, str],
         details: dict[str, Any],
     ) -> dict[str, np.ndarray]:
         program, recipe = self.task.program(configuration), self.task.recipe(configuration)
-        with account.span("compile_seconds"):
+        with account.span("compile_seconds", energy="compile_energy_j"):
             metrics |= self.known_beforehand(configuration)
-            run = self._compiled(program)
+            run = self._compiled(program, self._programs(upcoming))
             self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
@@ -202,27 +213,25 @@ class Evaluator:
         metrics["validation_loss"] = verdict.loss
         return arrays
 
-    def _compiled(self, program: TrainingProgram) -> Executables:
-        if program in self._executables:
-            self._executables.move_to_end(program)
-            return self._executables[program]
+    def _lowered(self, program: TrainingProgram) -> Executables:
         jitted = program.jitted
         key = jax.random.key(0, impl="rbg")
         state = jax.eval_shape(program.init, key)
         scalar = jax.ShapeDtypeStruct((), jnp.float32)
         numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
-        lowered = (
-            jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
-            jitted.evaluate.lower(state.weights, *self._validation),
-            jitted.init.lower(key),
+        return Executables(
+            init=jitted.init.lower(key),
+            epoch=jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
+            evaluate=jitted.evaluate.lower(state.weights, *self._validation),
         )
-        with ThreadPoolExecutor(len(lowered)) as pool:  # XLA compiles outside the interpreter's lock
-            epoch, evaluate, init = pool.map(lambda program: program.compile(), lowered)
-        executables = Executables(init, epoch, evaluate)
-        self._executables[program] = executables
-        while len(self._executables) > PROGRAMS_KEPT:
-            self._executables.popitem(last=False)
-        return executables
+
+    def _programs(self, configurations: Sequence[Mapping[str, Any]]) -> list[TrainingProgram]:
+        """The programs of those configurations that can be built."""
+        programs = []
+        for configuration in configurations:
+            with suppress(Exception):  # its own trial will tell why
+                programs.append(self.task.program(configuration))
+        return programs
 
     def _require_memory(self, run: Executables) -> None:
         """Raises MemoryError where training or judging would not fit next to what is loaded already."""
@@ -301,17 +310,17 @@ class _Account:
     def __init__(self, meter: Meter):
         self._meter, self._began = meter, time.perf_counter()
         self._spans: dict[str, float] = {}
-        self._start = None
-        with suppress(MeterError):  # the trial's own figures say what became of the meter
-            self._start = meter.read()
+        self._start = self._read()
 
     @contextmanager
-    def span(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+    def span(self, name: str, energy: str | None = None) -> Iterator[None]:
+        began, opened = time.perf_counter(), self._read() if energy else None
         try:
             yield
         finally:
             self._spans[name] = self._spans.get(name, 0.0) + time.perf_counter() - began
+            if energy and opened is not None and (closed := self._read()) is not None:
+                self._spans[energy] = closed.energy_j - opened.energy_j
 
     def move(self, seconds: float, source: str, target: str) -> None:
         self._spans[source] -= seconds
@@ -319,10 +328,14 @@ class _Account:
 
     def close(self) -> dict[str, float]:
         totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
-        with suppress(MeterError):
-            if self._start is not None:
-                totals["trial_energy_j"] = self._meter.read().energy_j - self._start.energy_j
+        if self._start is not None and (end := self._read()) is not None:
+            totals["trial_energy_j"] = end.energy_j - self._start.energy_j
         return totals
+
+    def _read(self) -> Reading | None:
+        with suppress(MeterError):  # the trial's own figures say what became of the meter
+            return self._meter.read()
+        return None
 
 
 def _diagnose(failure: Exception) -> tuple[Status, str]:

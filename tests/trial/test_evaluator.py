@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from ecojax.energy import Energy, ModeledMeter, Reading
+from ecojax.energy import ModeledMeter, Reading
 from ecojax.errors import MeterError
 from ecojax.study import METRICS, Status
 from ecojax.trial import evaluator as evaluator_module
@@ -24,30 +24,6 @@ CONTRACT = {
     "train_energy_j",
     "train_seconds",
 }
-
-
-def pretended_energy(*_: object, meter, batch_size: int, **__: object) -> Energy:
-    """In place of the protocol, which has its own tests and takes seconds."""
-    return Energy(
-        per_sample_j=1e-6,
-        ci95_j=1e-8,
-        latency_s=1e-4,
-        batch_size=batch_size,
-        windows=3,
-        seconds=0.5,
-        spent_j=5.0,
-        compile_s=0.0,
-        provenance=meter.provenance,
-        gates={},
-        precision="float32",
-        device="pretended",
-        converged=True,
-    )
-
-
-@pytest.fixture
-def unmetered(monkeypatch) -> None:
-    monkeypatch.setattr(evaluator_module, "per_inference", pretended_energy)
 
 
 @pytest.fixture(scope="module")
@@ -262,9 +238,9 @@ class MeterThatFails(ModeledMeter):
 
 
 @pytest.mark.usefixtures("unmetered")
-@pytest.mark.parametrize("reads", [0, 1, 2])
+@pytest.mark.parametrize("reads", range(5))
 def test_a_meter_that_dies_ends_the_trial_not_the_search(make_evaluator, reads) -> None:
-    """At the first reading, at the training's first, and at its last."""
+    """At the first reading, at the compilation's two, at the training's first, and at its last."""
     evaluator = make_evaluator(meter=MeterThatFails(reads), epochs=1)
     outcome = evaluator(evaluator.task.space.default(), 0)
     assert outcome.status is Status.UNMETERED
