@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ecojax.data import ImageDataset, Progress
     from ecojax.energy import Energy, Meter
     from ecojax.export import Model
+    from ecojax.search.account import Stopwatch
+    from ecojax.search.engine import Engine
     from ecojax.search.loop import Listener
     from ecojax.space import Configuration, SearchSpace
     from ecojax.study import Trial
@@ -295,11 +297,12 @@ def _run(
     store: StudyStore, settings: SearchSettings, evaluator: "Evaluator", listener: "Listener | None"
 ) -> None:
     from ecojax.search.budget import Budget
+    from ecojax.search.constraints import violation
     from ecojax.search.engine import Engine
-    from ecojax.search.loop import minimised, run, violation
+    from ecojax.search.loop import minimised, run
     from ecojax.search.stagnation import Stagnation
     from ecojax.space.priors import prior_map
-    from ecojax.trial.evaluator import KNOWN_BEFOREHAND
+    from ecojax.trial.evaluator import AHEAD, KNOWN_BEFOREHAND
 
     bounds = settings.bounds()
     names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
@@ -322,31 +325,65 @@ def _run(
         replicate=settings.replicate,
         prior=prior_map(evaluator.task.space),
     )
-    began = time.perf_counter()
+    with _accounted(store, engine) as stopwatch:
+        began = time.perf_counter()
+        try:
+            reason = run(
+                store,
+                engine,
+                evaluator,
+                objectives=settings.objectives,
+                constraints=bounds,
+                budget=Budget.of(settings.evaluations, settings.budget),
+                stagnation=None
+                if settings.patience is None
+                else Stagnation(settings.patience, settings.population),
+                listener=listener,
+                adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
+                early_stop=bool(evaluator.rungs),
+                ahead=AHEAD,
+                stopwatch=stopwatch,
+            )
+            store.set("stopped", reason)
+        finally:
+            spent = {
+                "search_seconds": time.perf_counter() - began,
+                "engine_compile_seconds": engine.compile_seconds,
+            }
+            for name, seconds in spent.items():  # over all sessions of the study
+                store.set(name, store.settings().get(name, 0.0) + seconds)
+        with stopwatch.span("measuring the frontier"):
+            _measure_frontier(store, settings, evaluator, listener)
+        with stopwatch.span("testing"):
+            _read_test_set(store, evaluator, listener)
+
+
+@contextmanager
+def _accounted(store: StudyStore, engine: "Engine") -> "Iterator[Stopwatch]":
+    """A stopwatch for what a session spends between trials; in the end the study's `account` is brought up to date.
+
+    Sessions that were killed count by their trials alone.
+    """
+    from ecojax.search.account import REST, Stopwatch, account
+
+    def in_trials() -> float:
+        return sum(trial.metrics.get("trial_seconds", 0.0) for trial in store.trials())
+
+    before, began = in_trials(), time.perf_counter()
+    stopwatch = Stopwatch()
     try:
-        reason = run(
-            store,
-            engine,
-            evaluator,
-            objectives=settings.objectives,
-            constraints=bounds,
-            budget=Budget.of(settings.evaluations, settings.budget),
-            stagnation=None
-            if settings.patience is None
-            else Stagnation(settings.patience, settings.population),
-            listener=listener,
-            adopt=_adopter(store, evaluator.task.space) if "earlier_spaces" in store.settings() else None,
-        )
-        store.set("stopped", reason)
+        yield stopwatch
     finally:
-        spent = {
-            "search_seconds": time.perf_counter() - began,
-            "engine_compile_seconds": engine.compile_seconds,
-        }
-        for name, seconds in spent.items():  # over all sessions of the study
-            store.set(name, store.settings().get(name, 0.0) + seconds)
-    _measure_frontier(store, settings, evaluator, listener)
-    _read_test_set(store, evaluator, listener)
+        trials = in_trials() - before
+        # the engine compiles while it proposes
+        stopwatch.add("waiting for compilation", engine.compile_seconds)
+        stopwatch.add("proposing", -engine.compile_seconds)
+        rest = time.perf_counter() - began - trials - sum(stopwatch.seconds.values())
+        stopwatch.add(REST, max(0.0, rest))
+        for part, seconds in store.settings().get("between_trials", {}).items():
+            stopwatch.add(part, seconds)
+        store.set("between_trials", stopwatch.seconds)
+        store.set("account", account(store.trials(), stopwatch.seconds))
 
 
 def _frontier(store: StudyStore) -> "list[Trial]":
@@ -402,6 +439,7 @@ def _evaluator(
     from ecojax.tasks import ImageClassification
     from ecojax.train.compilation import use_persistent_cache
     from ecojax.trial.evaluator import Evaluator
+    from ecojax.trial.rungs import can_stop, rungs
 
     backend = _select_device(settings.device)
     use_persistent_cache()
@@ -427,6 +465,7 @@ def _evaluator(
             task,
             opened,
             epochs=settings.epochs,
+            rungs=rungs(settings.epochs) if settings.early_stop and can_stop(settings.objectives) else (),
             inference_batch=settings.inference_batch,
             energy_ci=settings.energy_ci,
         )

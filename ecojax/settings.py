@@ -65,6 +65,7 @@ class SearchSettings(BaseModel):
     start_from: list[str] = []
     replicate: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 10
+    early_stop: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -174,6 +175,7 @@ def option_name(key: str) -> str:
         "objectives": "objective",
         "constraints": "constraint",
         "start_from": "from",
+        "early_stop": "no-early-stop",
     }
     return f"--{names.get(key, key).replace('_', '-')}"
 

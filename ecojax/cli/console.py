@@ -15,3 +15,13 @@ def print_frontier(study: "Study") -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(render_table(study, console.width))
+
+
+def print_account(study: "Study") -> None:
+    """Where the search's time went, in one line on standard error; nothing for a study that has no account yet."""
+    from ecojax.frontier.quantities import duration
+    from ecojax.search.account import in_words
+
+    seconds = study.settings.get("account", {})
+    if shares := in_words(seconds):
+        print(f"{duration(sum(seconds.values()))}: {shares}", file=sys.stderr)

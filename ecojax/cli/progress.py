@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import joules
+from ecojax.frontier.quantities import duration, joules
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.search.loop import Listener
 from ecojax.study import Status, Trial
@@ -56,14 +56,14 @@ class Silent(Listener):
 
     @property
     def failed(self) -> int:
-        return sum(self.counts.values()) - self.done
+        return sum(self.counts.values()) - self.done - self.counts[Status.STOPPED]
 
     def time_left(self) -> str:
         """From the mean of the trials so far."""
         left = self.planned - sum(self.counts.values())
         if not self._ended_here or left < 0:
             return "–"
-        return _duration(left * (time.perf_counter() - self.began) / self._ended_here)
+        return duration(left * (time.perf_counter() - self.began) / self._ended_here)
 
     def best(self) -> str:
         """The two ends of the frontier of accuracy and energy so far."""
@@ -161,10 +161,11 @@ class Live(Silent):
         from rich.text import Text
 
         running = f"{self._running.id} ({self._running.origin})" if self._running else "–"
+        stopped = f"   stopped {self.counts[Status.STOPPED]}" if self.counts[Status.STOPPED] else ""
         lines = [
-            f"  done {self.done}   failed {self.failed}   running {running}",
+            f"  done {self.done}{stopped}   failed {self.failed}   running {running}",
             f"  frontier  {self.best()}",
-            f"  spent {joules(self.spent_j)} in {_duration(time.perf_counter() - self.began)}   "
+            f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
         ]
         return Group(self._bar, *(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
@@ -199,11 +200,3 @@ def _non_dominated(trials: list[Trial]) -> list[Trial]:
         if not kept or trial.metrics["energy_per_sample_j"] < kept[-1].metrics["energy_per_sample_j"]:
             kept.append(trial)
     return kept
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -53,6 +53,9 @@ def search(
         ),
     ] = None,
     epochs: Annotated[int | None, Option(help="Passes over the training images, per candidate.")] = None,
+    no_early_stop: Annotated[
+        bool, Option("--no-early-stop", help="Train every candidate to its last epoch, hopeless ones too.")
+    ] = False,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
         str | None,
@@ -127,6 +130,7 @@ def search(
         "population": population,
         "replicate": replicate,
         "epochs": epochs,
+        "early_stop": False if no_early_stop else None,
         "seed": seed,
         "data_dir": data_dir,
         "train_size": train_size,
@@ -158,10 +162,12 @@ def search(
             listener.interrupted()
             raise typer.Exit(130) from None
     if not quiet:
-        from ecojax.cli.console import print_frontier
+        from ecojax.cli.console import print_account, print_frontier
 
         print_frontier(study)
-        typer.echo(f"\necojax frontier {study.path}   shows this again", err=True)
+        typer.echo("", err=True)
+        print_account(study)
+        typer.echo(f"ecojax frontier {study.path}   shows this again", err=True)
 
 
 def _constraints(texts: list[str]) -> dict[str, dict[str, float]]:

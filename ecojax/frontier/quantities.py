@@ -82,3 +82,12 @@ def _written(value: float, unit: str) -> str:
 def _power(size: float) -> int:
     power = 3 * math.floor(math.log10(size * _ROUNDING) / 3)
     return min(max(power, min(_PREFIXES)), max(_PREFIXES))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `7 s`, `3 min 05 s`, `2 h 30 min`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

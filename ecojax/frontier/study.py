@@ -99,7 +99,7 @@ class Study:
         return next((group for group in by_configuration(self.complete()) if trial in group), [])
 
     def _feasible_groups(self) -> list[list[Trial]]:
-        from ecojax.search.loop import violation
+        from ecojax.search.constraints import violation
 
         return [
             group

@@ -124,6 +124,20 @@ class Engine:
                 break
         return fallback
 
+    def upcoming(self, step: int, observations: Sequence[Observation], n: int) -> list[Configuration]:
+        """Up to `n` configurations that will be proposed from number `step` on, whatever becomes of those before.
+
+        They are of the queue and of the first population; later proposals wait for results.
+        """
+        seen, found = list(observations), []
+        for later in range(step, min(step + n, self.population + len(self.queue))):
+            proposal = self.propose(later, seen)
+            if proposal is None:
+                break
+            found.append(proposal.configuration)
+            seen.append(Observation(proposal.configuration, None, pending=True))
+        return found
+
     def _candidates(self, step: int, archive: Archive) -> Iterator[Proposal]:
         for configuration in self.queue:
             yield Proposal(configuration, "queued")

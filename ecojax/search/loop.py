@@ -13,17 +13,23 @@ from typing import Any
 import numpy as np
 
 from ecojax.errors import EcojaxError
+from ecojax.search.account import Stopwatch
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
+from ecojax.search.constraints import violation
 from ecojax.search.engine import Engine
+from ecojax.search.rivals import rivals
 from ecojax.search.stagnation import Stagnation
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.rungs import Rivals
 
 LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
 
 Adopt = Callable[[Trial], Mapping[str, Any] | None]
-Evaluate = Callable[[Mapping[str, Any], int], Outcome]
+Evaluate = Callable[
+    ..., Outcome
+]  # of a configuration and a seed; rivals and upcoming by name, where asked for
 
 
 class Listener:
@@ -57,15 +63,22 @@ def run(
     stagnation: Stagnation | None = None,
     listener: Listener | None = None,
     adopt: Adopt | None = None,
+    early_stop: bool = False,
+    ahead: int = 0,
+    stopwatch: Stopwatch | None = None,
 ) -> str:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
     Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
     its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials as the population has
-    places failed, and none has ever succeeded.
+    engine's; None keeps the trial from the engine. `stopwatch` is told what proposing and storing took. Raises
+    `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
+
+    With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
+    half a training says nothing about the spread of whole ones. With `ahead`, it is given up to so many configurations
+    that are certain to follow, as `upcoming`.
     """
-    listener = listener or Listener()
+    listener, stopwatch = listener or Listener(), stopwatch or Stopwatch()
     trials = {trial.id: trial for trial in store.trials()}
 
     def observed(of: Iterable[Trial]) -> list[Observation]:
@@ -99,24 +112,35 @@ def run(
                 continue
         else:
             step = len(trials)
-            archive = observed(trials.values())
-            proposal = engine.propose(step, archive)
+            with stopwatch.span("proposing"):
+                archive = observed(trials.values())
+                proposal = engine.propose(step, archive)
             if proposal is None:
                 return f"all {_configurations(archive)} configurations of the space have been tried"
-            trial = store.start(
-                step, proposal.configuration, origin=proposal.origin, seed=trial_seed(engine.seed, step)
-            )
+            seed = trial_seed(engine.seed, step)
+            with stopwatch.span("storing"):
+                trial = store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
         listener.trial_started(trial)
-        outcome = evaluate(trial.configuration, trial.seed)
-        trial = store.end(
-            trial.id,
-            outcome.status,
-            metrics=outcome.metrics,
-            provenance=outcome.provenance,
-            details=outcome.details,
-            error=outcome.error,
-            arrays=outcome.arrays,
-        )
+        given: dict[str, Any] = {}
+        if early_stop:
+            alone = trial.origin == "replicate"
+            given["rivals"] = Rivals() if alone else rivals(trials.values(), objectives, constraints)
+        if ahead:
+            left = budget.evaluations - trial.id - 1
+            with stopwatch.span("proposing"):
+                archive = observed({**trials, trial.id: trial}.values())
+                given["upcoming"] = engine.upcoming(trial.id + 1, archive, min(ahead, left))
+        outcome = evaluate(trial.configuration, trial.seed, **given)
+        with stopwatch.span("storing"):
+            trial = store.end(
+                trial.id,
+                outcome.status,
+                metrics=outcome.metrics,
+                provenance=outcome.provenance,
+                details=outcome.details,
+                error=outcome.error,
+                arrays=outcome.arrays,
+            )
         trials[trial.id] = trial
         listener.trial_ended(trial)
 
@@ -124,30 +148,22 @@ def run(
 def observe(
     trial: Trial, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]
 ) -> Observation:
-    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed."""
-    if not trial.complete:
+    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed.
+
+    One that was stopped early counts with the accuracy that it was expected to end with: it was no failure.
+    """
+    metrics = dict(trial.metrics)
+    if trial.status is Status.STOPPED and "expected_accuracy" in metrics:
+        metrics["accuracy"] = metrics["expected_accuracy"]
+    elif not trial.complete:
         return Observation(trial.configuration, None)
-    values = [minimised(name, trial.metrics[name]) for name in objectives]
-    return Observation(trial.configuration, values, violation(trial.metrics, constraints))
+    values = [minimised(name, metrics[name]) for name in objectives]
+    return Observation(trial.configuration, values, violation(metrics, constraints))
 
 
 def minimised(name: str, value: float) -> float:
     """A metric's value turned so that less is better."""
     return -value if METRICS[name].direction == "maximize" else value
-
-
-def violation(metrics: Mapping[str, float], constraints: Mapping[str, Mapping[str, float]]) -> float:
-    """By how much `metrics` exceed `constraints`, each relative to its bound, summed; unknown metrics pass."""
-    total = 0.0
-    for name, bounds in constraints.items():
-        if name in metrics:
-            value = metrics[name]
-            for excess, bound in (
-                (value - bounds.get("max", value), bounds.get("max", value)),
-                (bounds.get("min", value) - value, bounds.get("min", value)),
-            ):
-                total += max(0.0, excess) / (abs(bound) or 1.0)
-    return total
 
 
 def trial_seed(seed: int, step: int) -> int:

@@ -47,7 +47,22 @@ METRICS = {
         Metric(
             "test_accuracy", "maximize", "", "share of test images correct; frontier members, once", False
         ),
+        Metric("epochs", "minimize", "", "epochs trained, of the study's; fewer where stopped early", False),
+        Metric(
+            "expected_accuracy",
+            "maximize",
+            "",
+            "accuracy that a trial that was stopped was expected to end with, by extrapolation",
+            False,
+        ),
         Metric("compile_seconds", "minimize", "s", "time of compilation", False),
+        Metric(
+            "compile_energy_j",
+            "minimize",
+            "J",
+            "energy of compilation, without that of the program that is metered",
+            False,
+        ),
         Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
         Metric("validation_seconds", "minimize", "s", "time of judging on the validation images", False),
         Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),

@@ -11,6 +11,7 @@ class Status(StrEnum):
 
     RUNNING = "running"
     COMPLETE = "complete"
+    STOPPED = "stopped"  # before its last epoch, for it could no longer reach the frontier
     DIVERGED = "diverged"  # the loss left the finite numbers
     OOM = "oom"  # the device's or host's memory did not suffice
     INVALID = "invalid"  # the network could not be built

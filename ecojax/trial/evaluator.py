@@ -1,34 +1,45 @@
 """The evaluator: everything that touches the device for one study, behind one object spoken to in plain records.
 
     evaluator = Evaluator(task, meter, epochs=3, ...)
-    outcome = evaluator(configuration, seed)
+    outcome = evaluator(configuration, seed, rivals)
 
 Measure first, train second: the energy of an inference does not depend on the weights, so it is known before the
-first epoch.
+first epoch, and training ends at a rung after which it can no longer be worth its energy.
 """
 
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ecojax.energy import Calibration, Energy, Meter, calibrate, compare, measure, per_inference, prepare
+from ecojax.energy import (
+    Calibration,
+    Energy,
+    Meter,
+    Reading,
+    calibrate,
+    compare,
+    measure,
+    per_inference,
+    prepare,
+)
 from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.trial.compilation import Compiler, Executables
+from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
-PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
 KNOWN_BEFOREHAND = ("parameters", "flops")
+AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
+NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
 
 
@@ -36,20 +47,17 @@ class DivergedError(Exception):
     """The loss is no longer a finite number."""
 
 
-@dataclass(frozen=True)
-class Executables:
-    """The compiled programs of one shape."""
-
-    init: Any
-    epoch: Any
-    evaluate: Any
+class HopelessError(Exception):
+    """Training was stopped: what the trial could still become is beaten already."""
 
 
 class Evaluator:
     """Evaluates configurations of `task` one after the other on JAX's default device.
 
-    Args: `epochs` of training; `inference_batch` the batch size that energy and latency are stated at;
-    `energy_ci` the half width to reach, as a share of the energy; `meter` is left open.
+    Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
+    whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
+    `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
+    default one a core; `meter` is left open.
     """
 
     def __init__(
@@ -58,28 +66,41 @@ class Evaluator:
         meter: Meter,
         *,
         epochs: int,
+        rungs: Sequence[int] = (),
         inference_batch: int = 64,
         energy_ci: float = 0.05,
+        compile_threads: int | None = None,
     ):
         self.task, self.meter = task, meter
-        self.epochs, self.inference_batch, self.energy_ci = epochs, inference_batch, energy_ci
+        self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
+        self.inference_batch, self.energy_ci = inference_batch, energy_ci
         data = task.dataset
         self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
+        self._device = next(iter(self._images.devices()))
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
-        self._executables: OrderedDict[TrainingProgram, Executables] = OrderedDict()
+        self._compiled = Compiler(self._lowered, threads=compile_threads)
 
-    def __call__(self, configuration: Mapping[str, Any], seed: int) -> Outcome:
+    def __call__(
+        self,
+        configuration: Mapping[str, Any],
+        seed: int,
+        rivals: Rivals = NO_RIVALS,
+        upcoming: Sequence[Mapping[str, Any]] = (),
+    ) -> Outcome:
         """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
-        interrupts pass through."""
+        interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
+        are some of the `upcoming` configurations, at this trial's expense."""
         account = _Account(self.meter)
         metrics: dict[str, float] = {}
         provenance: dict[str, str] = {}
         details: dict[str, Any] = {}
         arrays, error = None, None
         try:
-            arrays = self._evaluate(configuration, seed, account, metrics, provenance, details)
+            arrays = self._evaluate(
+                configuration, seed, rivals, upcoming, account, metrics, provenance, details
+            )
             status = Status.COMPLETE
         except Exception as failure:
             status, error = _diagnose(failure)
@@ -140,15 +161,18 @@ class Evaluator:
         self,
         configuration: Mapping[str, Any],
         seed: int,
+        rivals: Rivals,
+        upcoming: Sequence[Mapping[str, Any]],
         account: "_Account",
         metrics: dict[str, float],
         provenance: dict[str, str],
         details: dict[str, Any],
     ) -> dict[str, np.ndarray]:
         program, recipe = self.task.program(configuration), self.task.recipe(configuration)
-        with account.span("compile_seconds"):
+        with account.span("compile_seconds", energy="compile_energy_j"):
             metrics |= self.known_beforehand(configuration)
-            run = self._compiled(program)
+            run = self._compiled(program, self._programs(upcoming))
+            self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
 
@@ -165,10 +189,18 @@ class Evaluator:
         provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
         details["energy"] = energy.to_dict()
 
+        progress = _Progress(rivals, metrics, len(self.task.dataset.y_validation))
         with measure(self.meter) as window:
-            state = self._train(program, run, recipe.numbers, state, seed)
+            state = self._train(program, run, recipe.numbers, state, seed, progress)
             window.sync(state)
         metrics["train_energy_j"], metrics["train_seconds"] = window.joules, window.seconds
+        if progress.accuracies:
+            details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
+        if progress.beaten_by is not None:
+            metrics["epochs"] = max(progress.accuracies)
+            metrics["expected_accuracy"] = progress.end.expected
+            raise HopelessError(progress.in_words(self.epochs))
+        metrics["epochs"] = self.epochs
 
         with account.span("validation_seconds"):
             data = self.task.dataset
@@ -181,27 +213,31 @@ class Evaluator:
         metrics["validation_loss"] = verdict.loss
         return arrays
 
-    def _compiled(self, program: TrainingProgram) -> Executables:
-        if program in self._executables:
-            self._executables.move_to_end(program)
-            return self._executables[program]
+    def _lowered(self, program: TrainingProgram) -> Executables:
         jitted = program.jitted
         key = jax.random.key(0, impl="rbg")
         state = jax.eval_shape(program.init, key)
         scalar = jax.ShapeDtypeStruct((), jnp.float32)
         numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
-        lowered = (
-            jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
-            jitted.evaluate.lower(state.weights, *self._validation),
-            jitted.init.lower(key),
+        return Executables(
+            init=jitted.init.lower(key),
+            epoch=jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
+            evaluate=jitted.evaluate.lower(state.weights, *self._validation),
         )
-        with ThreadPoolExecutor(len(lowered)) as pool:  # XLA compiles outside the interpreter's lock
-            epoch, evaluate, init = pool.map(lambda program: program.compile(), lowered)
-        executables = Executables(init, epoch, evaluate)
-        self._executables[program] = executables
-        while len(self._executables) > PROGRAMS_KEPT:
-            self._executables.popitem(last=False)
-        return executables
+
+    def _programs(self, configurations: Sequence[Mapping[str, Any]]) -> list[TrainingProgram]:
+        """The programs of those configurations that can be built."""
+        programs = []
+        for configuration in configurations:
+            with suppress(Exception):  # its own trial will tell why
+                programs.append(self.task.program(configuration))
+        return programs
+
+    def _require_memory(self, run: Executables) -> None:
+        """Raises MemoryError where training or judging would not fit next to what is loaded already."""
+        state = needed_bytes(run.init)
+        needed = state + max(needed_bytes(run.epoch), needed_bytes(run.evaluate))
+        require(needed, free_bytes(self._device), "training")
 
     def _meter(self, program: TrainingProgram, weights: Any, flops: float) -> Energy:
         return per_inference(
@@ -216,7 +252,13 @@ class Evaluator:
         )
 
     def _train(
-        self, program: TrainingProgram, run: Executables, numbers: Mapping[str, float], state: Any, seed: int
+        self,
+        program: TrainingProgram,
+        run: Executables,
+        numbers: Mapping[str, float],
+        state: Any,
+        seed: int,
+        progress: "_Progress",
     ) -> Any:
         total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
@@ -229,7 +271,37 @@ class Evaluator:
                 raise DivergedError(
                     f"the training loss is {float(loss)} in epoch {epoch + 1} of {self.epochs}"
                 )
+            if epoch + 1 in self.rungs:
+                sums = run.evaluate(state.weights, *self._validation)
+                progress.reached(epoch + 1, judgement(sums, progress.images).accuracy)
+                if progress.beaten_by is not None:
+                    break
         return state
+
+
+class _Progress:
+    """How a training does at its rungs, against its `rivals`, judged on so many validation `images`."""
+
+    def __init__(self, rivals: Rivals, metrics: Mapping[str, float], images: int):
+        self._rivals, self.images = rivals, images
+        # the least that they may be
+        self._costs = {name: value - metrics.get(f"{name}_ci95", 0.0) for name, value in metrics.items()}
+        self.accuracies: dict[int, float] = {}  # by epoch
+        self.end = Extrapolation(0.0, math.inf)
+        self.beaten_by: Rival | None = None
+
+    def reached(self, epoch: int, accuracy: float) -> None:
+        self.accuracies[epoch] = accuracy
+        self.end = extrapolate(accuracy, epoch, self._rivals.curves, self.images)
+        self.beaten_by = self._rivals.beating(self.end.bound, self._costs)
+
+    def in_words(self, epochs: int) -> str:
+        assert self.beaten_by is not None
+        epoch, accuracy = max(self.accuracies.items())
+        return (
+            f"after {epoch} of {epochs} epochs the accuracy was {accuracy:.4f}, and could hardly have passed "
+            f"{self.end.bound:.4f}; trial {self.beaten_by.trial} has {self.beaten_by.accuracy:.4f} at no higher cost"
+        )
 
 
 class _Account:
@@ -238,17 +310,17 @@ class _Account:
     def __init__(self, meter: Meter):
         self._meter, self._began = meter, time.perf_counter()
         self._spans: dict[str, float] = {}
-        self._start = None
-        with suppress(MeterError):  # the trial's own figures say what became of the meter
-            self._start = meter.read()
+        self._start = self._read()
 
     @contextmanager
-    def span(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+    def span(self, name: str, energy: str | None = None) -> Iterator[None]:
+        began, opened = time.perf_counter(), self._read() if energy else None
         try:
             yield
         finally:
             self._spans[name] = self._spans.get(name, 0.0) + time.perf_counter() - began
+            if energy and opened is not None and (closed := self._read()) is not None:
+                self._spans[energy] = closed.energy_j - opened.energy_j
 
     def move(self, seconds: float, source: str, target: str) -> None:
         self._spans[source] -= seconds
@@ -256,10 +328,14 @@ class _Account:
 
     def close(self) -> dict[str, float]:
         totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
-        with suppress(MeterError):
-            if self._start is not None:
-                totals["trial_energy_j"] = self._meter.read().energy_j - self._start.energy_j
+        if self._start is not None and (end := self._read()) is not None:
+            totals["trial_energy_j"] = end.energy_j - self._start.energy_j
         return totals
+
+    def _read(self) -> Reading | None:
+        with suppress(MeterError):  # the trial's own figures say what became of the meter
+            return self._meter.read()
+        return None
 
 
 def _diagnose(failure: Exception) -> tuple[Status, str]:
@@ -267,6 +343,8 @@ def _diagnose(failure: Exception) -> tuple[Status, str]:
     message = " ".join(str(failure).split())[:1000]
     if isinstance(failure, DivergedError):
         return Status.DIVERGED, message
+    if isinstance(failure, HopelessError):
+        return Status.STOPPED, message
     if isinstance(failure, MeterError):
         return Status.UNMETERED, message
     if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -164,3 +165,20 @@ def test_search_from_python(tmp_path, small_options):
     frame = study.to_dataframe()
     assert len(frame) == 2
     assert frame["accuracy"].between(0, 1).all()
+
+
+def test_the_search_accounts_for_its_time(ecojax, tmp_path, small_search):
+    """All of it, over both sessions."""
+    before = 0.0
+    for options in ([*small_search, "--evaluations", "1"], ["--resume", "--evaluations", "2"]):
+        began = time.perf_counter()
+        answer = ecojax("search", *options, "--out", tmp_path / "s")
+        took = time.perf_counter() - began
+        line = next(line for line in answer.err.splitlines() if "waiting for compilation " in line)
+        assert sum(map(int, re.findall(r" (\d+) %", line))) == 100
+        study = package.Study.open(tmp_path / "s")
+        account = study.settings["account"]
+        assert 0 < sum(account.values()) - before <= took
+        assert account["training"] == pytest.approx(sum(t.metrics["train_seconds"] for t in study.trials))
+        assert sum(t.metrics["trial_seconds"] for t in study.trials) < sum(account.values())
+        before = sum(account.values())

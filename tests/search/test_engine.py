@@ -186,3 +186,18 @@ def test_too_small_a_population_is_refused(population) -> None:
 def test_no_objective_is_refused() -> None:
     with pytest.raises(InputError, match="at least one objective"):
         engine(objectives=0)
+
+
+@pytest.mark.parametrize("space", [SPACE, SMALL, ONE])
+@pytest.mark.parametrize("queued", [0, 3])
+def test_what_is_upcoming_comes_whatever_becomes_of_the_trials_before(space, queued) -> None:
+    """Successes, failures, all of them failures: the first population and the queue do not wait for results."""
+    drawn = np.random.default_rng(0).random((queued, len(space)))
+    of = engine(space, queue=[space.decode(genome) for genome in drawn], population=6)
+    for observe in (objectives, lambda _: None, lambda c: None if c.get("width", 0) % 16 else objectives(c)):
+        found, _ = searched(of, 6 + queued, observe=observe)
+        for step in range(len(found)):
+            upcoming = of.upcoming(step, found[:step], 99)
+            assert upcoming == [observation.configuration for observation in found[step:]]
+            assert of.upcoming(step, found[:step], 2) == upcoming[:2]
+    assert of.upcoming(6 + queued, found, 99) == []  # from there on, results decide

@@ -42,7 +42,7 @@ def evaluate(configuration, seed) -> Outcome:
 
 
 def search(
-    folder, budget: Budget, *, space=SPACE, evaluate=evaluate, seed=3, population=4, listener=None
+    folder, budget: Budget, *, space=SPACE, evaluate=evaluate, seed=3, population=4, listener=None, ahead=0
 ) -> str:
     engine = Engine(space, objectives=2, population=population, seed=seed)
     opened = StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {})
@@ -55,6 +55,7 @@ def search(
             constraints={},
             budget=budget,
             listener=listener,
+            ahead=ahead,
         )
 
 
@@ -212,3 +213,25 @@ def test_the_engine_sees_objectives_minimised_and_failures_as_nothing() -> None:
             assert observe(other, OBJECTIVES, {}).objectives is None
     assert minimised("latency_ms", 3.0) == 3.0
     assert minimised("accuracy", 0.5) == -0.5
+
+
+def test_what_is_said_to_follow_follows_and_nothing_else_changes(tmp_path, unbroken) -> None:
+    """Resumed or not; nothing beyond the budget is announced."""
+    announced = []
+
+    def hearing(configuration, seed, upcoming):
+        announced.append(upcoming)
+        if len(announced) == 2:
+            raise KeyboardInterrupt
+        return evaluate(configuration, seed)
+
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        search(folder, Budget(3), evaluate=hearing, ahead=8)
+    search(folder, Budget(3), evaluate=hearing, ahead=8)
+    assert plain(folder) == unbroken[:3]
+    _, *others = [row[2] for row in unbroken[:3]]
+    assert announced == [others, others[1:], others[1:], []]
+    search(folder, Budget(12), evaluate=hearing, ahead=2)
+    assert plain(folder) == unbroken
+    assert not any(announced[5:])  # past the first population of four, results decide

@@ -2,15 +2,17 @@
 
 import json
 import math
+import re
 
 import jax
 import numpy as np
 import pytest
 
-from ecojax.energy import Energy, ModeledMeter, Reading
+from ecojax.energy import ModeledMeter, Reading
 from ecojax.errors import MeterError
 from ecojax.study import METRICS, Status
 from ecojax.trial import evaluator as evaluator_module
+from ecojax.trial.rungs import Curve, Rival, Rivals
 
 CONTRACT = {
     "accuracy",
@@ -22,30 +24,6 @@ CONTRACT = {
     "train_energy_j",
     "train_seconds",
 }
-
-
-def pretended_energy(*_: object, meter, batch_size: int, **__: object) -> Energy:
-    """In place of the protocol, which has its own tests and takes seconds."""
-    return Energy(
-        per_sample_j=1e-6,
-        ci95_j=1e-8,
-        latency_s=1e-4,
-        batch_size=batch_size,
-        windows=3,
-        seconds=0.5,
-        spent_j=5.0,
-        compile_s=0.0,
-        provenance=meter.provenance,
-        gates={},
-        precision="float32",
-        device="pretended",
-        converged=True,
-    )
-
-
-@pytest.fixture
-def unmetered(monkeypatch) -> None:
-    monkeypatch.setattr(evaluator_module, "per_inference", pretended_energy)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +116,46 @@ def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
     assert evaluator(configuration, 1).status is Status.COMPLETE
 
 
+# Rungs
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_looking_at_rungs_changes_nothing_but_the_record(make_evaluator, outcome) -> None:
+    """Nor do rivals that do not beat it."""
+    evaluator = make_evaluator(rungs=(1, 2))
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({1: 0.01}, 0.02)] * 8)
+    for met in ((), (rivals,)):
+        again = evaluator(evaluator.task.space.default(), 7, *met)
+        assert again.status is Status.COMPLETE
+        assert again.metrics["epochs"] == 2
+        ((epoch, early),) = again.details["rungs"]  # the end is no rung
+        assert epoch == 1
+        assert 0 < early < 1
+        assert again.metrics["accuracy"] == outcome.metrics["accuracy"]
+        for name, array in outcome.arrays.items():
+            np.testing.assert_array_equal(again.arrays[name], array)
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluator) -> None:
+    evaluator = make_evaluator(epochs=4, rungs=(1, 2))
+    # curves that hardly rise, and a rival that is perfect at less energy
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({2: 0.98}, 0.99)] * 8)
+    stopped = evaluator(evaluator.task.space.default(), 7, rivals)
+    assert stopped.status is Status.STOPPED
+    assert stopped.metrics["epochs"] == 2
+    assert [epoch for epoch, _ in stopped.details["rungs"]] == [1, 2]
+    assert "after 2 of 4 epochs" in stopped.error
+    assert "trial 9 has 1.0000" in stopped.error
+    assert stopped.arrays is None
+    assert "accuracy" not in stopped.metrics  # it has none: that of a whole training
+    assert stopped.details["rungs"][-1][1] <= stopped.metrics["expected_accuracy"] <= 1
+    assert stopped.metrics["train_energy_j"] > 0
+    dearer = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.995e-6})], rivals.curves)
+    # the lower end of its own interval is 0.99 µJ
+    assert evaluator(evaluator.task.space.default(), 7, dearer).status is Status.COMPLETE
+
+
 # Failures
 
 
@@ -183,6 +201,18 @@ def test_failures_have_their_state_and_message(
     assert failed.metrics["parameters"] == outcome.metrics["parameters"]  # known before the failure
 
 
+def test_what_cannot_fit_is_refused_before_it_runs(evaluator, monkeypatch) -> None:
+    """Before metering too. What is needed is the state and what an epoch works with: some tens of kilobytes here."""
+    calls = []
+    monkeypatch.setattr(evaluator_module, "per_inference", lambda *_, **__: calls.append(1))
+    monkeypatch.setattr(evaluator_module, "free_bytes", lambda device: 20_000)
+    refused = evaluator(evaluator.task.space.default(), 0)
+    assert refused.status is Status.OOM
+    assert re.search(r"training needs \S+ GiB and 1.86e-05 GiB are free; bound it", refused.error)
+    assert not calls
+    assert "train_seconds" not in refused.metrics
+
+
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 def test_interrupts_pass_through(evaluator, monkeypatch, interrupt) -> None:
     def fails(*_: object, **__: object) -> None:
@@ -208,9 +238,9 @@ class MeterThatFails(ModeledMeter):
 
 
 @pytest.mark.usefixtures("unmetered")
-@pytest.mark.parametrize("reads", [0, 1, 2])
+@pytest.mark.parametrize("reads", range(5))
 def test_a_meter_that_dies_ends_the_trial_not_the_search(make_evaluator, reads) -> None:
-    """At the first reading, at the training's first, and at its last."""
+    """At the first reading, at the compilation's two, at the training's first, and at its last."""
     evaluator = make_evaluator(meter=MeterThatFails(reads), epochs=1)
     outcome = evaluator(evaluator.task.space.default(), 0)
     assert outcome.status is Status.UNMETERED

@@ -1,0 +1,405 @@
+#!/usr/bin/env python
+"""How many candidates a search affords, and what its short cuts cost: the table of the evaluator's bars.
+
+    .venv/bin/python scripts/benchmark_search.py [ecopt digits warm regret] [--quick] [--data-dir DIR] [--out FOLDER]
+
+ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among those of at most 40 MFLOP, on 10,000
+        images of CIFAR-10, 3 epochs: trials an hour against the plain script below, and the hypervolume of what is
+        found over that of full training. Needs the prepared data set in DIR.
+digits  48 perceptrons on digits, 20 epochs, likewise.
+warm    a default search on digits with warm compilation caches: the share of its time that is neither training nor
+        metering.
+regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
+        search and in 200 shuffled ones: the share of the frontier's members that it would have stopped.
+
+The plain script is what a competent person writes: Flax, data on the device, one jitted step a trial, a Python loop
+over batches, every trial trained in full, one cold reading of its inference. About two hours on two cores; `--quick`
+runs a few tiny trials of each to see that it works.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PARTS = ("ecopt", "digits", "warm", "regret")
+BARS = {"ecopt_ratio": 4.0, "digits_ratio": 8.0, "hypervolume": 0.98, "not_working": 0.15, "regret": 0.02}
+OBJECTIVES = ("accuracy", "energy_per_sample_j")
+SHUFFLES = 200
+MOST_FLOPS = 4e7  # as configs/cifar10.toml: the whole of ECOpt's space wants an A100
+
+# the recipe of both sides: nothing but the peak rate and the batch size is left to the space
+PLAIN_RECIPE = {
+    "optimizer": "adamw",
+    "weight_decay": 1e-5,
+    "warmup": 0.0,
+    "schedule": "cosine",
+    "dropout": 0.0,
+}
+PLAIN_RECIPE |= {"label_smoothing": 0.0, "flip": False, "crop": 0, "cutout": 0}
+ECOPT_PINS = PLAIN_RECIPE | {"depth": 1, "growth": 1.0, "block": "plain", "head": "flatten", "norm": "none"}
+ECOPT_PINS |= {"activation": "relu", "batch_size": 64, "adamw_learning_rate": 1e-3}
+ECOPT_SPACE = {
+    "stages": {"type": "int", "low": 0, "high": 5},
+    "width": {"type": "int", "low": 1, "high": 128, "log": True},
+    "kernel": {"type": "choice", "choices": [1, 3, 5, 7, 9], "ordered": True},
+    "pooling": {"type": "choice", "choices": ["max", "average", "none"]},
+}
+MLP_PINS = PLAIN_RECIPE | {"norm": "none", "activation": "relu"}
+
+
+# The plain script
+
+
+def plain_network(
+    configuration: Mapping[str, Any], image_shape: Sequence[int], classes: int, seed: int
+) -> Any:
+    """ECOpt's stack of convolutions, or a perceptron, in stock Flax."""
+    from flax import nnx
+
+    rngs = nnx.Rngs(seed)
+    height, width, channels = image_shape
+    layers: list[Any] = []
+    if configuration["family"] == "mlp":
+        layers.append(lambda x: x.reshape(len(x), -1))
+        features = height * width * channels
+        for _ in range(configuration["hidden_layers"]):
+            layers += [nnx.Linear(features, configuration["hidden_width"], rngs=rngs), nnx.relu]
+            features = configuration["hidden_width"]
+    else:
+        kernel, filters = (configuration["kernel"],) * 2, configuration["width"]
+        pool = {"max": nnx.max_pool, "average": nnx.avg_pool}.get(configuration.get("pooling", "none"))
+        for layer in range(1 + configuration["stages"]):
+            layers += [nnx.Conv(channels, filters, kernel, rngs=rngs), nnx.relu]
+            channels = filters
+            if layer and pool and min(height, width) >= 2:
+                layers.append(lambda x: pool(x, (2, 2), strides=(2, 2)))
+                height, width = height // 2, width // 2
+        layers.append(lambda x: x.reshape(len(x), -1))
+        features = height * width * channels
+    return nnx.Sequential(*layers, nnx.Linear(features, classes, rngs=rngs))
+
+
+def plain_trial(configuration: Mapping[str, Any], dataset: Any, epochs: int, seed: int) -> float:
+    """Trains in full and gives the validation accuracy."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from flax import nnx
+
+    mean, std = (255.0 * jnp.asarray(value, jnp.float32) for value in (dataset.mean, dataset.std))
+    std = jnp.maximum(std, 0.255)
+    images, labels = jnp.asarray(dataset.x_train), jnp.asarray(dataset.y_train)
+    batch = configuration["batch_size"]
+    steps = len(labels) // batch
+    rate = configuration["adamw_learning_rate"]
+    optimizer = optax.adamw(
+        optax.cosine_decay_schedule(rate, epochs * steps), weight_decay=configuration["weight_decay"]
+    )
+    graph, weights = nnx.split(
+        plain_network(configuration, dataset.image_shape, len(dataset.class_names), seed)
+    )
+    state = optimizer.init(weights)
+
+    def logits_of(weights: Any, x: Any) -> Any:
+        return nnx.merge(graph, weights)((x.astype(jnp.float32) - mean) / std)
+
+    @jax.jit
+    def step(weights: Any, state: Any, images: Any, labels: Any, index: Any) -> tuple[Any, Any]:
+        def loss_of(weights: Any) -> Any:
+            logits = logits_of(weights, images[index])
+            return optax.softmax_cross_entropy_with_integer_labels(logits, labels[index]).mean()
+
+        updates, state = optimizer.update(jax.grad(loss_of)(weights), state, weights)
+        return optax.apply_updates(weights, updates), state
+
+    infer = jax.jit(logits_of)
+    rng = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = rng.permutation(len(labels))[: steps * batch].reshape(steps, batch)
+        for index in order:
+            weights, state = step(weights, state, images, labels, index)
+    began = time.process_time()  # the cold reading: CPU time of judging
+    x, y = dataset.x_validation, dataset.y_validation
+    right = sum(
+        int((np.asarray(infer(weights, x[i : i + 256])).argmax(1) == y[i : i + 256]).sum())
+        for i in range(0, len(x), 256)
+    )
+    assert time.process_time() >= began
+    return right / len(y)
+
+
+# The same trials on both sides
+
+
+def drawn(evaluator: Any, n: int, seed: int, most_flops: float = math.inf) -> list[dict[str, Any]]:
+    """Different configurations at random, of at most so many FLOPs an inference."""
+    rng, space = np.random.default_rng(seed), evaluator.task.space
+    found: dict[str, dict[str, Any]] = {}
+    while len(found) < min(n, space.size()):
+        configuration = space.decode(rng.random(len(space)))
+        if evaluator.known_beforehand(configuration)["flops"] <= most_flops:
+            found.setdefault(space.key(configuration), configuration)
+    return list(found.values())
+
+
+def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float = math.inf) -> dict[str, Any]:
+    """`trials` configurations through the plain script, then through a search that is given them as its queue."""
+    import jax
+
+    from ecojax import Study
+    from ecojax.api import _evaluator, _run
+    from ecojax.settings import SearchSettings
+    from ecojax.study import StudyStore
+
+    settings = SearchSettings(**options, evaluations=trials, population=2, frontier_energy_ci=0)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        _evaluator(settings, "this benchmark", None, None) as (evaluator, facts),
+    ):
+        configurations = drawn(evaluator, trials, 0, most_flops)
+        jax.config.update("jax_enable_compilation_cache", False)  # both sides start cold
+        jax.clear_caches()
+        plain, began = [], time.perf_counter()
+        for number, configuration in enumerate(configurations):
+            plain.append(plain_trial(configuration, evaluator.task.dataset, settings.epochs, number))
+        plain_s = time.perf_counter() - began
+        jax.clear_caches()
+        settings = settings.model_copy(update={"enqueue": configurations, "evaluations": len(configurations)})
+        folder = Path(scratch) / "study"
+        began = time.perf_counter()
+        with StudyStore.create(folder, settings.model_dump(mode="json", exclude_none=True) | facts) as store:
+            _run(store, settings, evaluator, None)
+        own_s = time.perf_counter() - began
+        jax.config.update("jax_enable_compilation_cache", True)
+        study = Study.open(folder)
+    energies = {
+        json.dumps(dict(t.configuration)): t.metrics.get(OBJECTIVES[1], math.nan) for t in study.trials
+    }
+    energy = np.array([energies[json.dumps(configuration)] for configuration in configurations])
+    full = np.stack([1 - np.array(plain), energy], 1)
+    own = np.array([[1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in study.complete()])
+    return {
+        "trials": len(configurations),
+        "statuses": {status: count for status, count in study.counts().items() if count},
+        "plain_seconds": plain_s,
+        "seconds": own_s,
+        "ratio": plain_s / own_s,
+        "hypervolume_ratio": hypervolume(own, full) / hypervolume(full, full),
+        "account_seconds": study.settings["account"],
+    }
+
+
+def hypervolume(points: np.ndarray, all_points: np.ndarray) -> float:
+    """Of (error, energy), from the worst of `all_points`; energy by its logarithm, for it spans decades."""
+    from ecojax.search.hypervolume import hypervolume
+
+    points, all_points = (F[np.isfinite(F).all(1)] for F in (points, all_points))
+    scaled = np.stack([points[:, 0], np.log10(points[:, 1])], 1)
+    worst = np.array([1.0, np.log10(all_points[:, 1].max()) + 0.1])
+    return float(hypervolume(scaled, worst))
+
+
+# What the search wastes, and whom it wrongs
+
+
+def warm(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The account of a search whose programs another process's cache holds already."""
+    import jax
+
+    import ecojax
+
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("cold", "warm"):
+            jax.clear_caches()
+            study = ecojax.search(**options, out=Path(scratch) / name)
+    account = study.settings["account"]
+    working = account["training"] + account["metering"] + account.get("measuring the frontier", 0.0)
+    return {"account_seconds": account, "not_working": 1 - working / sum(account.values())}
+
+
+def full_curves(options: Mapping[str, Any]) -> list[Any]:
+    """The trials of a search that looks at its rungs and stops nobody."""
+    from ecojax.api import _evaluator
+    from ecojax.search.budget import Budget
+    from ecojax.search.engine import Engine
+    from ecojax.search.loop import run
+    from ecojax.settings import resolve
+    from ecojax.study import StudyStore
+
+    settings, source = resolve(None, options)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        _evaluator(settings, source, None, None) as (evaluator, _),
+        StudyStore.create(Path(scratch) / "study", {}) as store,
+    ):
+        engine = Engine(
+            evaluator.task.space, objectives=2, population=settings.population, seed=settings.seed
+        )
+        run(
+            store,
+            engine,
+            evaluator,
+            objectives=OBJECTIVES,
+            constraints={},
+            budget=Budget(settings.evaluations),
+        )
+        return [trial for trial in store.trials() if trial.complete]
+
+
+def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], float]:
+    """Who would have been stopped, had the trials come in this order, and the share of epochs saved."""
+    from ecojax.search.rivals import rivals
+    from ecojax.study import Status
+    from ecojax.trial.rungs import extrapolate
+
+    ended: list[Any] = []
+    stopped: set[int] = set()
+    saved = 0.0
+    for trial in trials:
+        known = rivals(ended, OBJECTIVES, {})
+        least = trial.metrics[OBJECTIVES[1]] - trial.metrics[f"{OBJECTIVES[1]}_ci95"]
+        for epoch, accuracy in trial.details["rungs"]:
+            bound = extrapolate(accuracy, epoch, known.curves, images).bound
+            if known.beating(bound, {OBJECTIVES[1]: least}) is not None:
+                stopped.add(trial.id)
+                saved += 1 - epoch / epochs
+                trial = replace(trial, status=Status.STOPPED)
+                break
+        ended.append(trial)
+    return stopped, saved / len(trials)
+
+
+def regret(options: Mapping[str, Any], *, shuffles: int, images: int) -> dict[str, Any]:
+    from ecojax.search.dominance import is_non_dominated
+
+    trials = full_curves(options)
+    F = np.array([[-t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
+    members = {t.id for t, member in zip(trials, is_non_dominated(F), strict=True) if member}
+    stopped, saved = replay(trials, images, options["epochs"])
+    rng = np.random.default_rng(0)
+    shuffled = [
+        replay([trials[i] for i in rng.permutation(len(trials))], images, options["epochs"])
+        for _ in range(shuffles)
+    ]
+    wrong = [len(members & found) / len(members) for found, _ in shuffled]
+    return {
+        "trials": len(trials),
+        "frontier": len(members),
+        "in_order": {
+            "stopped": len(stopped),
+            "epochs_saved": saved,
+            "regret": len(members & stopped) / len(members),
+        },
+        "shuffled": {
+            "orders": shuffles,
+            "stopped": float(np.mean([len(found) for found, _ in shuffled])),
+            "epochs_saved": float(np.mean([share for _, share in shuffled])),
+            "regret": float(np.mean(wrong)),
+        },
+        "curves": [
+            [
+                t.metrics[OBJECTIVES[1]],
+                *(accuracy for _, accuracy in t.details["rungs"]),
+                t.metrics["accuracy"],
+            ]
+            for t in trials
+        ],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
+    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data/tfds"))
+    parser.add_argument("--out", type=Path, help="folder for search-<device>.json")
+    arguments = parser.parse_args()
+    parts = arguments.parts or PARTS
+    quick = arguments.quick
+
+    import jax
+
+    from ecojax.api import VERSIONS, _version
+
+    found: dict[str, Any] = {}
+    if "ecopt" in parts and (arguments.data_dir / "cifar10").is_dir():
+        options = {"dataset": "cifar10", "data_dir": str(arguments.data_dir), "families": ["convnet"]}
+        options |= {
+            "space": ECOPT_SPACE,
+            "pin": ECOPT_PINS,
+            "epochs": 3,
+            "train_size": 500 if quick else 10_000,
+        }
+        flops = 2e6 if quick else MOST_FLOPS
+        found["ecopt"] = versus_plain(options, trials=3 if quick else 24, most_flops=flops)
+    elif "ecopt" in parts:
+        print(f"ecopt: no prepared CIFAR-10 in {arguments.data_dir}; left out")
+    if "digits" in parts:
+        options = {"dataset": "digits", "families": ["mlp"], "pin": MLP_PINS, "epochs": 3 if quick else 20}
+        found["digits"] = versus_plain(options, trials=3 if quick else 48)
+    digits = {"dataset": "digits", "epochs": 9 if quick else 20}
+    if "warm" in parts:
+        found["warm"] = warm(digits | ({"evaluations": 3, "families": ["linear"]} if quick else {}))
+    if "regret" in parts:
+        more = {"evaluations": 12, "families": ["mlp"]} if quick else {"evaluations": 100}
+        images = 360  # digits' validation split: a fifth
+        found["regret"] = regret(digits | more, shuffles=5 if quick else SHUFFLES, images=images)
+
+    for name in ("ecopt", "digits"):
+        if name in found:
+            row = found[name]
+            print(
+                f"{name}: {row['trials']} trials ({row['statuses']}) in {row['seconds']:.0f} s, by the plain script in "
+                f"{row['plain_seconds']:.0f} s: {row['ratio']:.2f} times as many an hour (bar "
+                f"{BARS[f'{name}_ratio']:g}); hypervolume {row['hypervolume_ratio']:.3f} (bar {BARS['hypervolume']})"
+            )
+            print("   " + in_words(row["account_seconds"]))
+    if "warm" in found:
+        row = found["warm"]
+        print(f"warm: {row['not_working']:.1%} neither training nor metering (bar {BARS['not_working']:.0%})")
+        print("   " + in_words(row["account_seconds"]))
+    if "regret" in found:
+        row = found["regret"]
+        for name in ("in_order", "shuffled"):
+            one = row[name]
+            print(
+                f"regret, {name.replace('_', ' ')}: of {row['trials']} trials {one['stopped']:.1f} stopped, "
+                f"{one['epochs_saved']:.1%} of all epochs saved, {one['regret']:.2%} of the {row['frontier']} members "
+                f"of the frontier lost (bar {BARS['regret']:.0%})"
+            )
+    if arguments.out:
+        device = jax.devices()[0]
+        record = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "device": f"{device.platform}: {device.device_kind}",
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "versions": {name: _version(name) for name in VERSIONS},
+            "quick": quick,
+            "bars": BARS,
+            **found,
+        }
+        path = arguments.out / f"search-{device.platform}.json"
+        path.write_text(json.dumps(record, indent=2) + "\n")
+        print(f"written to {path}")
+
+
+def in_words(seconds: Mapping[str, float]) -> str:
+    from ecojax.search.account import in_words
+
+    return in_words(seconds)
+
+
+if __name__ == "__main__":
+    main()

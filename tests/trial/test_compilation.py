@@ -1,0 +1,110 @@
+"""Shapes compiled together: what is needed comes out, nothing is kept for ever, and an interrupt leaves no thread."""
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from ecojax.trial.compilation import PROGRAMS_KEPT, Compiler, Executables
+
+
+class Lowered:
+    """Compiles to its own name, after a while."""
+
+    def __init__(self, name: str, seconds: float, log: list[str]):
+        self.name, self.seconds, self.log = name, seconds, log
+
+    def compile(self) -> str:
+        self.log.append(self.name)
+        if self.name.startswith("bad"):
+            raise MemoryError(self.name)
+        time.sleep(self.seconds)
+        return self.name
+
+
+def compiler(*, threads: int, seconds: float = 0.0) -> tuple[Compiler, list[str]]:
+    log: list[str] = []
+
+    def lower(program) -> Executables:
+        if program.startswith("unbuilt"):
+            raise ValueError(program)
+        return Executables(
+            *(Lowered(f"{program} {part}", seconds, log) for part in ("init", "epoch", "evaluate"))
+        )
+
+    return Compiler(lower, threads=threads), log
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_one_shape_a_thread_is_compiled_at_once_and_none_twice(threads) -> None:
+    compiled, log = compiler(threads=threads)
+    upcoming = ["b", "a", "b", "c", "d", "e"]
+    assert compiled("a", upcoming) == Executables("a init", "a epoch", "a evaluate")
+    assert {name.split()[0] for name in log} == set("abcde"[:threads])
+    for name in "edcba":
+        assert compiled(name, upcoming).epoch == f"{name} epoch"
+    assert sorted(log) == sorted(
+        f"{name} {part}" for name in "abcde" for part in ("init", "epoch", "evaluate")
+    )
+
+
+@pytest.mark.parametrize("bad", ["bad", "unbuilt"])
+def test_what_goes_wrong_with_an_upcoming_shape_is_its_own_affair(bad) -> None:
+    compiled, _ = compiler(threads=3)
+    assert compiled("a", [bad, "b"]).init == "a init"
+    with pytest.raises((MemoryError, ValueError), match=bad):
+        compiled(bad)
+    assert compiled("b").init == "b init"
+
+
+def test_what_was_not_seen_for_long_is_dropped_and_never_what_is_needed() -> None:
+    compiled, log = compiler(threads=PROGRAMS_KEPT * 2)
+    names = [f"p{number}" for number in range(PROGRAMS_KEPT * 2)]
+    assert compiled(names[0], names).init == "p0 init"
+    assert len(log) == 3 * PROGRAMS_KEPT
+    for name in names:
+        compiled(name)
+    assert len(compiled._kept) == PROGRAMS_KEPT
+    del log[:]
+    compiled(names[-1])
+    assert not log
+    compiled(names[0])
+    assert len(log) == 3
+
+
+def test_an_interrupt_while_compiling_begins_nothing_more_and_leaves_no_thread() -> None:
+    compiled, log = compiler(threads=2, seconds=0.3)
+    before = threading.active_count()
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.1, signal.pthread_kill, [main, signal.SIGINT])  # as the terminal does
+    timer.start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        compiled("a", ["b", "c"])
+    timer.join()
+    assert time.perf_counter() - began < 0.6  # of 0.9: two at a time
+    assert len(log) == 2
+    assert threading.active_count() == before
+    assert compiled("a").init == "a init"  # nothing half done is kept
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_evaluator) -> None:
+    trained = []
+    for threads, upcoming in ((1, False), (4, True)):
+        evaluator = make_evaluator(epochs=1, compile_threads=threads)
+        configuration = evaluator.task.space.default()
+        others = [configuration | {"batch_size": 64}, configuration | {"hidden_width": -1}]
+        trained.append([evaluator(configuration, 3, upcoming=others if upcoming else ())])
+        lowerings = []
+        lower = evaluator._compiled._lower
+        evaluator._compiled._lower = lambda program: lowerings.append(program) or lower(program)  # noqa: B023
+        trained[-1].append(evaluator(others[0], 4))
+        assert len(lowerings) == (not upcoming)  # compiled ahead, or now
+    for one, other in zip(*trained, strict=True):
+        assert one.metrics["accuracy"] == other.metrics["accuracy"]
+        assert one.metrics["compile_energy_j"] >= 0
+        for name, array in one.arrays.items():
+            np.testing.assert_array_equal(other.arrays[name], array)

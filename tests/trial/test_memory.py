@@ -1,0 +1,46 @@
+"""Memory: what XLA says a program takes, and what is left on device, host and container."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from ecojax.trial.memory import _container, _host, free_bytes, needed_bytes, require
+
+
+def test_a_program_needs_its_results_and_what_it_works_with() -> None:
+    n = 512
+    matrix = jax.ShapeDtypeStruct((n, n), jnp.float32)
+    # two products at a time wait for the third, whatever XLA fuses
+    fn = lambda a, b: (a @ b) @ (b @ a)  # noqa: E731
+    assert needed_bytes(jax.jit(fn).lower(matrix, matrix).compile()) >= 2 * 4 * n * n
+    update = jax.jit(lambda a: a + 1, donate_argnums=0).lower(matrix).compile()
+    assert needed_bytes(update) < 4 * n * n  # written over
+
+
+def test_a_backend_that_says_nothing_is_trusted() -> None:
+    assert needed_bytes(SimpleNamespace(memory_analysis=lambda: None)) == 0
+    require(10**15, None, "training")
+
+
+def test_more_than_there_is_is_refused() -> None:
+    require(100, 100, "training")
+    with pytest.raises(MemoryError, match=r"training needs 3 GiB and 2 GiB are free; .*batch_size"):
+        require(3 * 2**30, 2 * 2**30, "training")
+
+
+def test_what_is_free_on_a_board_on_a_host_and_in_a_container(tmp_path) -> None:
+    stats = {"bytes_limit": 1000, "bytes_in_use": 300}
+    assert free_bytes(SimpleNamespace(platform="gpu", memory_stats=lambda: stats)) == 700
+    assert free_bytes(SimpleNamespace(platform="gpu", memory_stats=lambda: None)) is None
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable:    5000 kB\n")
+    assert _host(tmp_path / "meminfo") == 5000 * 1024
+    assert _host(tmp_path / "nothing") is None
+    for name, text in (("max", "1000"), ("current", "600"), ("stat", "anon 500\ninactive_file 100")):
+        (tmp_path / f"memory.{name}").write_text(text + "\n")
+    assert _container(tmp_path) == 500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _container(tmp_path) is None
+    here = free_bytes(jax.devices("cpu")[0])
+    assert here is None or 0 < here < 2**50
