@@ -28,7 +28,7 @@ OPTIMIZERS = {
     "decoupled_sgd": {"decoupled_sgd_learning_rate": 11.5, "norm_rate": 64.0},
     "sgd": {"sgd_learning_rate": 0.1},
     "adamw": {"adamw_learning_rate": 0.005},
-    "muon": {"muon_learning_rate": 0.03, "adamw_learning_rate": 0.005, "weight_decay": 0.01},
+    "muon": {"muon_learning_rate": 0.1, "adamw_learning_rate": 0.005, "weight_decay": 0.01},
 }
 
 
