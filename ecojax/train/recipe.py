@@ -57,7 +57,7 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
         Float(
             "adamw_learning_rate", 3e-4, 3e-2, log=True, default=5e-3, when={"optimizer": ("adamw", "muon")}
         ),
-        Float("muon_learning_rate", 3e-3, 0.3, log=True, default=0.03, when={"optimizer": ("muon",)}),
+        Float("muon_learning_rate", 0.01, 1.0, log=True, default=0.1, when={"optimizer": ("muon",)}),
         Float("momentum", 0.5, 0.98, default=0.85, when={"optimizer": ("decoupled_sgd", "muon")}),
         Float("norm_rate", 1.0, 128.0, log=True, default=64.0, when={"optimizer": ("decoupled_sgd",)}),
         Float("weight_decay", 1e-5, 1e-2, log=True, default=5e-4),

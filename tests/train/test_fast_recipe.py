@@ -1,10 +1,15 @@
 """Airbench's network and recipe in the training program: fitted once, learning under every optimizer."""
 
+import os
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ecojax.data import load
+from ecojax.tasks import ImageClassification
 from ecojax.train.augmentation import alternating_flips
 from ecojax.train.program import judgement, padded_batches
 from ecojax.train.recipe import Recipe
@@ -23,7 +28,7 @@ OPTIMIZERS = {
     "decoupled_sgd": {"decoupled_sgd_learning_rate": 11.5, "norm_rate": 64.0},
     "sgd": {"sgd_learning_rate": 0.1},
     "adamw": {"adamw_learning_rate": 0.005},
-    "muon": {"muon_learning_rate": 0.03, "adamw_learning_rate": 0.005, "weight_decay": 0.01},
+    "muon": {"muon_learning_rate": 0.1, "adamw_learning_rate": 0.005, "weight_decay": 0.01},
 }
 
 
@@ -95,3 +100,54 @@ def test_an_epoch_shows_what_the_one_before_showed_mirrored(make_program, traced
         expected = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), labels]
         assert losses[epoch] == pytest.approx(expected.mean(), rel=1e-4)
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_compiled_epoch_is_the_uncompiled_one(make_program, digits, traced) -> None:
+    program = make_program("airbench", group_depth=1, batch_size=16, **SMALL)
+    numbers = traced(learning_rate=0.001, flip=1, crop=1, reflect=1, label_smoothing=0.2)
+    arguments = (
+        numbers,
+        jnp.asarray(digits.x_train[:32]),
+        jnp.asarray(digits.y_train[:32]),
+        jnp.float32(2),
+        KEY,
+    )
+    state = program.jitted.init(jax.random.key(0, impl="rbg"))
+    with jax.disable_jit():
+        plain, plain_loss = program.epoch(state, *arguments)
+    compiled, loss = program.jitted.epoch(state, *arguments)
+    assert float(loss) == pytest.approx(float(plain_loss), rel=1e-4)
+    expected = program.network.to_arrays(plain.weights)
+    for name, array in program.network.to_arrays(compiled.weights).items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+# Read at import, since the fixture below hides it from the test.
+DATA_DIR = Path(
+    os.environ.get("ECOJAX_DATA_DIR") or Path(__file__).resolve().parents[2].parent / "shared/data/tfds"
+)
+
+
+@pytest.mark.slow
+def test_narrow_relatives_learn_photographs(tmp_path) -> None:
+    """CIFAR-10 where it lies at hand: 2,000 images, 6 epochs, the published recipe."""
+    if not (DATA_DIR / "cifar10").is_dir():
+        pytest.skip(f"no prepared cifar10 in {DATA_DIR}; set ECOJAX_DATA_DIR to run this on real images")
+    data = load("cifar10", data_dir=DATA_DIR, train_size=2000, validation_size=1000, cache_dir=tmp_path)
+    narrow = SMALL | {"group_depth": 1, "pooling_place": "before", "test_views": "mirror"}
+    task = ImageClassification(
+        data,
+        ["airbench"],
+        pins=narrow | {"optimizer": "decoupled_sgd", "flip": True, "crop": 2, "crop_padding": "reflect"},
+    )
+    configuration = task.space.default() | {"schedule": "triangle", "warmup": 0.23, "label_smoothing": 0.2}
+    program, recipe = task.program(configuration), task.recipe(configuration)
+    numbers = jax.tree.map(jnp.float32, dict(recipe.numbers))
+    images, labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
+    state, total = program.jitted.init(KEY), jnp.float32(6 * (2000 // recipe.batch_size))
+    for epoch in range(6):
+        state, _ = program.jitted.epoch(state, numbers, images, labels, total, jax.random.fold_in(KEY, epoch))
+    batches = padded_batches(data.x_validation, data.y_validation)
+    verdict = judgement(program.jitted.evaluate(state.weights, *batches), 1000)
+    assert verdict.accuracy > 0.3  # chance is 0.1

@@ -215,3 +215,28 @@ def test_muon_decays_kernels_by_rate_times_decay(traced) -> None:
         muon_step(traced, gradient, weight_decay=decay)["conv"]["kernel"] for decay in (0.1, 0)
     )
     np.testing.assert_allclose(with_decay - without, -PEAK * 0.1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+@pytest.mark.parametrize(
+    ("family", "shape"),
+    [
+        ("convnet", {"block": "plain"}),
+        ("convnet", {"block": "residual", "norm": "none"}),
+        ("convnet", {"block": "depthwise", "pooling": "stride"}),
+        ("airbench", {}),
+        ("mlp", {"hidden_layers": 2}),
+        ("linear", {}),
+    ],
+)
+def test_every_optimizer_takes_every_family_and_keeps_its_state_in_shape(
+    make_program, traced, optimizer, family, shape
+) -> None:
+    program = make_program(family, optimizer=optimizer, **shape)
+    state = jax.eval_shape(program.init, jax.random.key(0))
+    parameters = state.weights.parameters
+    update = make_optimizer(optimizer, traced(), jnp.float32(10)).update
+    updates, after = jax.eval_shape(update, parameters, state.optimizer_state, parameters)
+    assert jax.tree.map(jnp.shape, updates) == jax.tree.map(jnp.shape, parameters)
+    assert jax.tree.structure(after) == jax.tree.structure(state.optimizer_state)
+    assert jax.tree.leaves(after) == jax.tree.leaves(state.optimizer_state)
