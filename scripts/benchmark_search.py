@@ -228,8 +228,8 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"account_seconds": account, "not_working": 1 - working / sum(account.values())}
 
 
-def full_curves(options: Mapping[str, Any]) -> list[Any]:
-    """The trials of a search that looks at its rungs and stops nobody."""
+def full_curves(options: Mapping[str, Any]) -> tuple[list[Any], int]:
+    """The complete trials of a search that looks at its rungs and stops nobody, and how many images judge them."""
     from ecojax.api import _evaluator
     from ecojax.search.budget import Budget
     from ecojax.search.engine import Engine
@@ -254,7 +254,8 @@ def full_curves(options: Mapping[str, Any]) -> list[Any]:
             constraints={},
             budget=Budget(settings.evaluations),
         )
-        return [trial for trial in store.trials() if trial.complete]
+        images = len(evaluator.task.dataset.y_validation)
+        return [trial for trial in store.trials() if trial.complete], images
 
 
 def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], float]:
@@ -280,10 +281,10 @@ def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], f
     return stopped, saved / len(trials)
 
 
-def regret(options: Mapping[str, Any], *, shuffles: int, images: int) -> dict[str, Any]:
+def regret(options: Mapping[str, Any], *, shuffles: int) -> dict[str, Any]:
     from ecojax.search.dominance import is_non_dominated
 
-    trials = full_curves(options)
+    trials, images = full_curves(options)
     F = np.array([[-t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
     members = {t.id for t, member in zip(trials, is_non_dominated(F), strict=True) if member}
     stopped, saved = replay(trials, images, options["epochs"])
@@ -323,7 +324,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data/tfds"))
-    parser.add_argument("--out", type=Path, help="folder for search-<device>.json")
+    parser.add_argument("--out", type=Path, help="folder for search-<device>[-quick].json")
     arguments = parser.parse_args()
     parts = arguments.parts or PARTS
     quick = arguments.quick
@@ -353,8 +354,7 @@ def main() -> None:
         found["warm"] = warm(digits | ({"evaluations": 3, "families": ["linear"]} if quick else {}))
     if "regret" in parts:
         more = {"evaluations": 12, "families": ["mlp"]} if quick else {"evaluations": 100}
-        images = 360  # digits' validation split: a fifth
-        found["regret"] = regret(digits | more, shuffles=5 if quick else SHUFFLES, images=images)
+        found["regret"] = regret(digits | more, shuffles=5 if quick else SHUFFLES)
 
     for name in ("ecopt", "digits"):
         if name in found:
@@ -390,7 +390,7 @@ def main() -> None:
             "bars": BARS,
             **found,
         }
-        path = arguments.out / f"search-{device.platform}.json"
+        path = arguments.out / f"search-{device.platform}{'-quick' if quick else ''}.json"
         path.write_text(json.dumps(record, indent=2) + "\n")
         print(f"written to {path}")
 
