@@ -5,6 +5,7 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from statistics import median
 
 import pytest
 import typer
@@ -207,3 +208,24 @@ def test_environment_variables():
         name for path in code for name in re.findall(r"\bECOJAX_[A-Z_]+", path.read_text(encoding="utf-8"))
     }
     assert stated == read
+
+
+def test_the_engines_figures_are_those_of_the_record():
+    """Medians by hand from the record that the benchmark wrote."""
+    record = json.loads((ROOT / "benchmarks/results/engine-cpu.json").read_text())
+    methods = ("assisted", "optuna tpe", "optuna nsga2, 20", "pymoo mixed, 20", "optuna gp")
+    problems = [
+        name for name, found in record["wins"].items() if isinstance(found, dict) and "assisted" in found
+    ]
+    rows = table(page("engine"), "| | ecojax")
+    assert len(rows) == len(problems)
+    for problem, (_, *cells) in zip(problems, rows, strict=True):
+        for method, cell in zip(methods, cells, strict=True):
+            runs = [run["ratio"] for run in record["wins"][problem].get(method, {"runs": []})["runs"]]
+            for checkpoint, stated in zip((50, 100, 200, 500), cell.split(), strict=False):
+                at = record["curve_at"].index(checkpoint)
+                reached = sorted(run[at] for run in runs if len(run) > at)
+                if stated == "–":
+                    assert len(reached) < max(len(runs), 1)
+                else:
+                    assert float(stated) == pytest.approx(median(reached), abs=6e-4)
