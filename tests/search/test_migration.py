@@ -105,7 +105,7 @@ class Notes(Listener):
 def study(tmp_path, monkeypatch):
     """A search of digits with pretended trials, in a space narrowed to three widths."""
     monkeypatch.setattr(
-        Evaluator, "__call__", lambda self, configuration, seed: pretended(configuration, seed)
+        Evaluator, "__call__", lambda self, configuration, seed, **_: pretended(configuration, seed)
     )
     monkeypatch.setattr(api, "_read_test_set", lambda *_: None)
     folder = tmp_path / "study"
