@@ -24,3 +24,7 @@ class DataError(EcojaxError):
 
 class MeterError(EcojaxError):
     """Energy cannot be read as asked, or a reading failed one of the protocol's gates."""
+
+
+class ExecutorError(EcojaxError):
+    """No worker can be had: they do not start, do not stay, or the cluster is not there."""

@@ -1,0 +1,87 @@
+"""A worker's process: it makes its object once, then answers calls until its driver is gone.
+
+Importing this is light, as the maker decides what is heavy. The driver's side is `local.py`.
+"""
+
+import ctypes
+import faulthandler
+import mmap
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from ecojax.execute.executor import described
+
+READY, RETURNED, RAISED = "ready", "returned", "raised"
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+
+def main(connection_fd: int, maker_fd: int, driver: int) -> None:
+    """Serves the driver at the other end of `connection_fd`.
+
+    maker_fd: a file with a pickled Maker.
+    driver: its process id, where the kernel shall kill this process when the driver dies; else 0.
+    """
+    # Ctrl-C reaches every process of the terminal's group, and what to do about it is the driver's decision. It
+    # started us with the signal blocked, as a moment ago we would have died of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if driver and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+        if os.getppid() != driver:  # it died before we asked
+            os._exit(1)
+    # all threads would push the one that failed out of the few lines that are shown
+    faulthandler.enable(all_threads=False)
+    connection = Connection(connection_fd)
+    os.set_inheritable(connection_fd, False)
+    # a fork of ours that outlives us would hide our death
+    os.register_at_fork(after_in_child=connection.close)
+    calls: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, calls.put), daemon=True).start()
+    _serve(connection, calls.get, maker_fd)
+
+
+def _listen(connection: Connection, put: Callable[[bytes], None]) -> None:
+    """Ends the process when the driver has: a computation that nobody waits for would hold the device."""
+    try:
+        while True:
+            put(connection.recv_bytes())
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _serve(connection: Connection, get: Callable[[], bytes], maker_fd: int) -> None:
+    try:
+        with mmap.mmap(maker_fd, 0, access=mmap.ACCESS_READ) as pickled:
+            made = pickle.loads(pickled).make()
+        os.close(maker_fd)
+    except Exception as error:
+        connection.send_bytes(_raised(error))
+        return
+    connection.send_bytes(pickle.dumps((READY, None)))
+    while True:
+        call = get()
+        try:
+            method, arguments, keywords = pickle.loads(call)
+            answer = pickle.dumps((RETURNED, getattr(made, method)(*arguments, **keywords)), protocol=5)
+        except Exception as error:
+            answer = _raised(error)
+        connection.send_bytes(answer)
+        del call, answer  # they may be large
+
+
+def _raised(error: Exception) -> bytes:
+    text = described(error)
+    error.add_note(f"In the worker:\n{''.join(traceback.format_exception(error)).rstrip()}")
+    try:
+        pickled: Any = pickle.dumps(error)
+    except Exception:  # whatever a foreign __reduce__ raises
+        pickled = None
+    return pickle.dumps((RAISED, (text, pickled)))
