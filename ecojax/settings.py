@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecojax.errors import InputError
-from ecojax.search.budget import Budget
+from ecojax.search.budget import Budget, seconds_of
 from ecojax.space.tables import explain
 from ecojax.study.metrics import objective, selectable
 
@@ -75,6 +75,12 @@ class SearchSettings(BaseModel):
     inference_batch: Positive = 64
     energy_ci: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.05
     frontier_energy_ci: Annotated[float, BeforeValidator(share), Field(ge=0, lt=1)] = 0.02
+
+    executor: Literal["local", "inline", "ray"] = "local"
+    workers: Positive | None = None
+    ray_address: str | None = None
+    trial_timeout: str | None = None
+    meter_device: str | None = None
 
     def bounds(self) -> dict[str, dict[str, float]]:
         """The constraints as plain numbers, by metric."""
@@ -214,4 +220,6 @@ def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | No
             )
     _require_plain(settings.enqueue, source=source)
     Budget.of(settings.evaluations, settings.budget)
+    if settings.trial_timeout is not None:
+        seconds_of(settings.trial_timeout)
     return settings

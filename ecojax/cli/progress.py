@@ -3,6 +3,7 @@
 All of it goes to standard error; standard output belongs to results.
 """
 
+import os
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,9 @@ from ecojax.study import Status, Trial
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
+
+
+STOPPING = "finishing the trials that run; Ctrl-C once more stops now"
 
 
 class Silent(Listener):
@@ -45,6 +49,9 @@ class Silent(Listener):
 
     def data_progress(self, progress: "Progress") -> None:
         """Hears of downloads and of decoding."""
+
+    def stopping(self) -> None:
+        """Hears that somebody pressed Ctrl-C once. Called by a signal handler, between any two steps."""
 
     def interrupted(self) -> None:
         if self.folder is not None:
@@ -82,6 +89,9 @@ class Silent(Listener):
 
 class Log(Silent):
     """A line a trial."""
+
+    def stopping(self) -> None:
+        os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
 
     def noted(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -122,7 +132,8 @@ class Live(Silent):
             console=console,
         )
         self._task = self._bar.add_task("starting", total=None)
-        self._running: Trial | None = None
+        self._running: dict[int, Trial] = {}
+        self._stopping = ""
         self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
@@ -134,12 +145,15 @@ class Live(Silent):
     def noted(self, text: str) -> None:
         self.display.console.print(text, markup=False, highlight=False)
 
+    def stopping(self) -> None:
+        self._stopping = STOPPING
+
     def trial_started(self, trial: Trial) -> None:
-        self._running = trial
+        self._running[trial.id] = trial
 
     def trial_ended(self, trial: Trial) -> None:
         super().trial_ended(trial)
-        self._running = None
+        self._running.pop(trial.id, None)
         self._bar.update(self._task, completed=sum(self.counts.values()))
 
     def measuring(self, members: int) -> None:
@@ -160,7 +174,7 @@ class Live(Silent):
         from rich.console import Group
         from rich.text import Text
 
-        running = f"{self._running.id} ({self._running.origin})" if self._running else "–"
+        running = ", ".join(f"{trial.id} ({trial.origin})" for trial in [*self._running.values()]) or "–"
         stopped = f"   stopped {self.counts[Status.STOPPED]}" if self.counts[Status.STOPPED] else ""
         lines = [
             f"  done {self.done}{stopped}   failed {self.failed}   running {running}",
@@ -168,6 +182,7 @@ class Live(Silent):
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
         ]
+        lines += [self._stopping] if self._stopping else []
         return Group(self._bar, *(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
 
 

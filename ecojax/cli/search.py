@@ -103,6 +103,24 @@ def search(
         str | None, Option(help="auto (bfloat16 on accelerators), float32 or bfloat16.")
     ] = None,
     device: Annotated[str | None, Option(help="auto, cpu, gpu or tpu.")] = None,
+    workers: Annotated[
+        int | None,
+        Option(help="Processes that train. [default: one for each GPU, else one]", show_default=False),
+    ] = None,
+    executor: Annotated[
+        str | None, Option(help="Where trials run: local, in processes here; ray; inline, in this process.")
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        Option(help="auto, HOST:PORT, or local for a Ray of its own. [default: auto]", show_default=False),
+    ] = None,
+    trial_timeout: Annotated[
+        str | None, Option(help="Most that one trial may take: 90s, 10min, 2h.", metavar="TIME")
+    ] = None,
+    meter_device: Annotated[
+        str | None,
+        Option(help="Meter on this device of this host, train anywhere: cpu, gpu, gpu:1.", metavar="DEVICE"),
+    ] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no log, no table.")] = False,
 ) -> None:
     """Train candidates on DATASET, measure what each inference costs, and keep every result.
@@ -115,8 +133,11 @@ def search(
     ecojax search --dataset digits
     ecojax search --dataset cifar10 --train-size 10000 --evaluations 24 --epochs 3 --out runs/c10
     ecojax search --resume --out runs/c10 --evaluations 48
+
+    Ctrl-C finishes the trials that run; a second one stops at once.
     """
     from ecojax import api
+    from ecojax.cli.interruption import interruptible
     from ecojax.cli.progress import listening
 
     options: dict[str, Any] = {
@@ -145,8 +166,13 @@ def search(
         "frontier_energy_ci": frontier_energy_ci,
         "precision": precision,
         "device": device,
+        "workers": workers,
+        "executor": executor,
+        "ray_address": ray_address,
+        "trial_timeout": trial_timeout,
+        "meter_device": meter_device,
     }
-    with listening(quiet=quiet) as listener:
+    with listening(quiet=quiet) as listener, interruptible(listener) as stop:
         try:
             study = api.search(
                 config=config,
@@ -156,8 +182,11 @@ def search(
                 meter=meter,
                 listener=listener,
                 on_data=listener.data_progress,
+                stop=stop,
                 **options,
             )
+            if stop():
+                raise KeyboardInterrupt
         except KeyboardInterrupt:
             listener.interrupted()
             raise typer.Exit(130) from None

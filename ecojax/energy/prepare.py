@@ -74,7 +74,7 @@ def prepare_calls(
 
     gates = {"checksum_error": checksum_gate(loop)}
     # Runs of growing length warm up, and end with one of the length that the gate starts from.
-    passes, run_s = enough_passes(timed, 0.025 if on_cpu else 0.05)
+    passes, run_s = enough_passes(timed, 0.015 if on_cpu else 0.05)
     gates["time_ratio"] = ratio_gate(timed, passes=passes)
     return Prepared(
         loop=loop,

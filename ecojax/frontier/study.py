@@ -311,7 +311,7 @@ def metric_names(trials: Sequence[Trial]) -> list[str]:
 
 
 def _minimised(name: str, value: float) -> float:
-    from ecojax.search.loop import minimised
+    from ecojax.search.ledger import minimised
 
     return minimised(name, value)
 

@@ -15,6 +15,7 @@ OF_TRIALS = {
     "metering": "metering_seconds",
     "waiting for compilation": "compile_seconds",
     "validating": "validation_seconds",
+    "waiting for the device": "waiting_seconds",
 }
 REST = "the rest"
 

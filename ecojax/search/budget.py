@@ -28,12 +28,7 @@ class Budget:
             raise InputError(f"--evaluations {evaluations} leaves nothing to do; give at least 1")
         if text is None:
             return cls(evaluations)
-        match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*([A-Za-z]+)\s*", text)
-        unit = match[2] if match else ""
-        try:
-            amount = float(match[1]) if match else 0.0
-        except ValueError:
-            amount = 0.0
+        amount, unit = _parsed(text)
         if not 0 < amount < math.inf or unit not in {**_SECONDS, **_JOULES}:
             raise InputError(
                 f"--budget '{text}' is no positive time or energy; write for instance 30min, 2h, 500kJ or 50Wh"
@@ -51,3 +46,20 @@ class Budget:
         if self.joules is not None and joules >= self.joules:
             return f"{self.joules:g} J"
         return None
+
+
+def seconds_of(text: str) -> float:
+    """Seconds, from a text such as "90s" or "10min". Raises `InputError` for one that is no positive time."""
+    amount, unit = _parsed(text)
+    if not 0 < amount < math.inf or unit not in _SECONDS:
+        raise InputError(f"--trial-timeout '{text}' is no positive time; write for instance 90s, 10min or 2h")
+    return amount * _SECONDS[unit]
+
+
+def _parsed(text: str) -> tuple[float, str]:
+    """A number and its unit; 0 and "" where the text is something else."""
+    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*([A-Za-z]+)\s*", text)
+    try:
+        return (float(match[1]), match[2]) if match else (0.0, "")
+    except ValueError:
+        return 0.0, ""

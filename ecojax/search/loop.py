@@ -1,35 +1,39 @@
-"""The loop: propose, evaluate, record; until the budget is spent.
+"""The loop: propose, hand out, record; until the budget is spent.
 
-Knows nothing of models, datasets or watts: `evaluate` is any function from a configuration and a seed to an
-`Outcome`, and every side effect is the store's.
+Steady state: whoever is free gets the next proposal, made of all that has ended until then; nobody waits for a
+generation. Knows nothing of models, datasets or watts, nor of where trials run: an `Executor` calls `evaluate` of
+its workers' object with a configuration and a seed, which gives an `Outcome`; every side effect is the store's.
 """
 
 import json
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ecojax.errors import EcojaxError
+from ecojax.execute.executor import End, Ended, Executor, Job
 from ecojax.search.account import Stopwatch
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
-from ecojax.search.constraints import violation
 from ecojax.search.engine import Engine
-from ecojax.search.rivals import rivals
+from ecojax.search.ledger import Adopt, Ledger, Signature
 from ecojax.search.stagnation import Stagnation
-from ecojax.study import METRICS, Status, StudyStore, Trial
+from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.rungs import Rivals
 
-LEAST_FAILURES = 4  # of a population smaller than that, all may fail by chance
-
-Adopt = Callable[[Trial], Mapping[str, Any] | None]
-Evaluate = Callable[
-    ..., Outcome
-]  # of a configuration and a seed; rivals and upcoming by name, where asked for
+# of a population smaller than that, all may fail by chance; later on, when it is known that not all do, more of them
+LEAST_FAILURES, LEAST_FAILURES_LATER = 4, 12
+ATTEMPTS = 2  # at a trial that failed for a reason that may be gone by then
+MOST_LOSSES = 20  # of one trial with its node, which is none of its attempts
+TRANSIENT = frozenset({Status.CRASHED, Status.UNMETERED})
+LOOKS_S = 1.0  # between looks for workers that have come up meanwhile
 
 
 class Listener:
@@ -55,7 +59,7 @@ class Listener:
 def run(
     store: StudyStore,
     engine: Engine,
-    evaluate: Evaluate,
+    executor: Executor,
     *,
     objectives: Sequence[str],
     constraints: Mapping[str, Mapping[str, float]],
@@ -63,107 +67,208 @@ def run(
     stagnation: Stagnation | None = None,
     listener: Listener | None = None,
     adopt: Adopt | None = None,
+    signature: Signature | None = None,
     early_stop: bool = False,
     ahead: int = 0,
+    timeout_s: float | None = None,
+    keywords: Mapping[str, Any] = MappingProxyType({}),
+    stop: Callable[[], bool] = lambda: False,
+    quietly: Callable[[], Any] = nullcontext,
     stopwatch: Stopwatch | None = None,
-) -> str:
+) -> str | None:
     """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
 
-    Returns why it stopped. A trial that was running when a former process ended is run again, under its id and with
-    its configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. `stopwatch` is told what proposing and storing took. Raises
-    `EcojaxError` when as many trials as the population has places failed, and none has ever succeeded.
+    Returns why it stopped; None where `stop` answered yes: no trial is begun then, and those that run are waited
+    for. A trial that was running when a former process ended is run again, under its id and with its
+    configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
+    engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials in a row as the
+    population has places failed.
+
+    With one worker the search is a function of the seed and of what trials gave. A trial whose worker died, or that
+    could not be metered, is tried once more; one that takes more than `timeout_s` is ended.
 
     With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
-    half a training says nothing about the spread of whole ones. With `ahead`, it is given up to so many configurations
-    that are certain to follow, as `upcoming`.
+    half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
+    configurations that are certain to follow, as `upcoming`. With `signature`, it is given what was `metered` of a
+    configuration with the same one; a replicate again is not. `keywords` are given to every call. The driver computes
+    within `quietly()`, and tells `stopwatch` what proposing and storing took.
     """
-    listener, stopwatch = listener or Listener(), stopwatch or Stopwatch()
-    trials = {trial.id: trial for trial in store.trials()}
+    return _Search(
+        store,
+        engine,
+        executor,
+        Ledger(objectives, constraints, adopt=adopt, signature=signature),
+        budget=budget,
+        stagnation=stagnation,
+        listener=listener or Listener(),
+        early_stop=early_stop,
+        ahead=ahead,
+        timeout_s=timeout_s,
+        keywords=keywords,
+        stop=stop,
+        quietly=quietly,
+        stopwatch=stopwatch or Stopwatch(),
+    ).run()
 
-    def observed(of: Iterable[Trial]) -> list[Observation]:
-        if adopt is not None:
-            adopted = [(trial, adopt(trial)) for trial in of]
-            of = [replace(trial, configuration=c) for trial, c in adopted if c is not None]
-        return [observe(trial, objectives, constraints) for trial in of]
 
-    listener.search_started(store.folder, list(trials.values()), budget.evaluations)
-    while True:
-        ended = [trial for trial in trials.values() if trial.status is not Status.RUNNING]
-        _stop_if_hopeless(ended, engine.population)
-        reason = budget.spent(
-            evaluations=len(ended),
-            seconds=sum(trial.metrics.get("trial_seconds", 0.0) for trial in ended),
-            joules=sum(trial.metrics.get("trial_energy_j", 0.0) for trial in ended),
-        )
-        if reason is not None:
-            return f"the budget of {reason} is spent"
-        if stagnation is not None and stagnation.reached(observed(ended)):
-            return (
-                f"the hypervolume has grown by no more than {100 * stagnation.tolerance:g} % "
-                f"over the last {stagnation.patience} trials"
-            )
-        interrupted = [trial for trial in trials.values() if trial.status is Status.RUNNING]
-        if interrupted:
-            trial = interrupted[0]
-            if adopt is not None and adopt(trial) != dict(trial.configuration):
+@dataclass
+class _Search:
+    """One session of a search."""
+
+    store: StudyStore
+    engine: Engine
+    executor: Executor
+    ledger: Ledger
+    budget: Budget
+    stagnation: Stagnation | None
+    listener: Listener
+    early_stop: bool
+    ahead: int
+    timeout_s: float | None
+    keywords: Mapping[str, Any]
+    stop: Callable[[], bool]
+    quietly: Callable[[], Any]
+    stopwatch: Stopwatch
+    _cut_off: deque[Trial] = field(default_factory=deque)  # to be run again
+    _attempts: Counter[int] = field(default_factory=Counter)
+    _losses: Counter[int] = field(default_factory=Counter)
+    _failed_in_a_row: int = 0
+
+    def run(self) -> str | None:
+        trials = self.store.trials()
+        for trial in trials:
+            self.ledger.put(trial)
+        self._cut_off.extend(self.ledger.running.values())
+        self.listener.search_started(self.store.folder, trials, self.budget.evaluations)
+        while True:
+            reason = self._fill()
+            if not self.executor.running:
+                return reason
+            for ended in self.executor.wait(LOOKS_S):
+                self._receive(ended)
+
+    def _fill(self) -> str | None:
+        """Gives every free worker a trial; a reason why there is none to give."""
+        while True:
+            if self.stop():
+                return None
+            reason = self._over()
+            busy = self.executor.running and self.executor.free <= 0
+            if reason is not None or busy:
+                return reason
+            trial = self._cut_off.popleft() if self._cut_off else self._proposed()
+            if isinstance(trial, str):
+                return trial
+            if not self.ledger.adopted(trial):
                 error = "cut off before the space changed, in which its configuration is another or none"
-                trials[trial.id] = store.end(trial.id, Status.FAILED, error=error)
+                self.ledger.put(self.store.end(trial.id, Status.FAILED, error=error))
                 continue
-        else:
-            step = len(trials)
-            with stopwatch.span("proposing"):
-                archive = observed(trials.values())
-                proposal = engine.propose(step, archive)
-            if proposal is None:
-                return f"all {_configurations(archive)} configurations of the space have been tried"
-            seed = trial_seed(engine.seed, step)
-            with stopwatch.span("storing"):
-                trial = store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
-        listener.trial_started(trial)
-        given: dict[str, Any] = {}
-        if early_stop:
-            alone = trial.origin == "replicate"
-            given["rivals"] = Rivals() if alone else rivals(trials.values(), objectives, constraints)
-        if ahead:
-            left = budget.evaluations - trial.id - 1
-            with stopwatch.span("proposing"):
-                archive = observed({**trials, trial.id: trial}.values())
-                given["upcoming"] = engine.upcoming(trial.id + 1, archive, min(ahead, left))
-        outcome = evaluate(trial.configuration, trial.seed, **given)
-        with stopwatch.span("storing"):
-            trial = store.end(
+            self.listener.trial_started(trial)
+            self._submit(trial)
+
+    def _over(self) -> str | None:
+        """Why no trial is begun any more, if so."""
+        spent = self.budget.spent(
+            evaluations=len(self.ledger) - len(self._cut_off),
+            seconds=self.ledger.seconds / max(1, self.executor.workers),
+            joules=self.ledger.joules,
+        )
+        if spent is not None:
+            return f"the budget of {spent} is spent"
+        if self.stagnation is not None and self.stagnation.reached(self.ledger.ended_observations()):
+            return (
+                f"the hypervolume has grown by no more than {100 * self.stagnation.tolerance:g} % "
+                f"over the last {self.stagnation.patience} trials"
+            )
+        return None
+
+    def _proposed(self) -> Trial | str:
+        """The next trial, begun; or why there is none."""
+        step = len(self.ledger)
+        with self.stopwatch.span("proposing"), self.quietly():
+            archive = self.ledger.observations()
+            proposal = self.engine.propose(step, archive)
+        if proposal is None:
+            return f"all {_configurations(archive)} configurations of the space have been tried"
+        seed = trial_seed(self.engine.seed, step)
+        with self.stopwatch.span("storing"):
+            trial = self.store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
+        self.ledger.put(trial)
+        return trial
+
+    def _submit(self, trial: Trial) -> None:
+        given = dict(self.keywords)
+        replicate = trial.origin == "replicate"
+        if self.early_stop:
+            given["rivals"] = Rivals() if replicate else self.ledger.rivals()
+        if not replicate and (metered := self.ledger.metered(trial.configuration)) is not None:
+            given["metered"] = metered
+        if self.ahead and self.executor.workers == 1:
+            with self.stopwatch.span("proposing"):
+                left = self.budget.evaluations - trial.id - 1
+                given["upcoming"] = self.engine.upcoming(
+                    trial.id + 1, self.ledger.observations(), min(self.ahead, left)
+                )
+        self.executor.submit(
+            Job(trial.id, "evaluate", (trial.configuration, trial.seed), given, timeout_s=self.timeout_s)
+        )
+
+    def _receive(self, ended: Ended) -> None:
+        """Records how a trial ended, or has it tried again."""
+        trial = self.ledger.running[ended.job.id]
+        if ended.end is End.LOST and self._losses[trial.id] < MOST_LOSSES:
+            self._losses[trial.id] += 1
+            self.listener.noted(f"trial {trial.id} was lost with its worker and begins again: {ended.error}")
+            self._cut_off.append(trial)
+            return
+        outcome = outcome_of(ended)
+        self._attempts[trial.id] += 1
+        attempts = self._attempts[trial.id]
+        if outcome.status in TRANSIENT and attempts < ATTEMPTS:
+            self.listener.noted(f"trial {trial.id} is tried once more ({outcome.status}: {outcome.error})")
+            self._cut_off.append(trial)
+            return
+        details = dict(outcome.details)
+        if attempts > 1:
+            details["attempts"] = attempts
+        if self.executor.workers > 1:
+            details["worker"] = ended.worker
+        with self.stopwatch.span("storing"):
+            trial = self.store.end(
                 trial.id,
                 outcome.status,
                 metrics=outcome.metrics,
                 provenance=outcome.provenance,
-                details=outcome.details,
+                details=details,
                 error=outcome.error,
                 arrays=outcome.arrays,
             )
-        trials[trial.id] = trial
-        listener.trial_ended(trial)
+        self.ledger.put(trial)
+        self.listener.trial_ended(trial)
+        self._require_hope(trial)
+
+    def _require_hope(self, trial: Trial) -> None:
+        alive = trial.complete or trial.status is Status.STOPPED
+        self._failed_in_a_row = 0 if alive else self._failed_in_a_row + 1
+        never = self._failed_in_a_row == self.ledger.ended
+        least = LEAST_FAILURES if never else LEAST_FAILURES_LATER
+        if self._failed_in_a_row >= max(self.engine.population, least):
+            which = "all" if never else "the last"
+            raise EcojaxError(
+                f"{which} {self._failed_in_a_row} trials failed, so the search stops; the last one "
+                f"({trial.status}): {trial.error}"
+            )
 
 
-def observe(
-    trial: Trial, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]
-) -> Observation:
-    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed.
-
-    One that was stopped early counts with the accuracy that it was expected to end with: it was no failure.
-    """
-    metrics = dict(trial.metrics)
-    if trial.status is Status.STOPPED and "expected_accuracy" in metrics:
-        metrics["accuracy"] = metrics["expected_accuracy"]
-    elif not trial.complete:
-        return Observation(trial.configuration, None)
-    values = [minimised(name, metrics[name]) for name in objectives]
-    return Observation(trial.configuration, values, violation(metrics, constraints))
-
-
-def minimised(name: str, value: float) -> float:
-    """A metric's value turned so that less is better."""
-    return -value if METRICS[name].direction == "maximize" else value
+def outcome_of(ended: Ended) -> Outcome:
+    """What an end of a job is as the outcome of a trial. Raises the `EcojaxError` that ended it, if one did."""
+    if ended.end is End.RETURNED:
+        assert isinstance(ended.value, Outcome)
+        return ended.value
+    if isinstance(ended.exception, EcojaxError):
+        raise ended.exception  # of the worker, not of the trial
+    status = {End.CRASHED: Status.CRASHED, End.LOST: Status.CRASHED, End.TIMEOUT: Status.TIMEOUT}
+    return Outcome(status.get(ended.end, Status.FAILED), {"trial_seconds": ended.seconds}, error=ended.error)
 
 
 def trial_seed(seed: int, step: int) -> int:
@@ -173,11 +278,3 @@ def trial_seed(seed: int, step: int) -> int:
 
 def _configurations(archive: Iterable[Observation]) -> int:
     return len({json.dumps(dict(seen.configuration), sort_keys=True) for seen in archive})
-
-
-def _stop_if_hopeless(ended: Sequence[Trial], population: int) -> None:
-    if len(ended) >= max(population, LEAST_FAILURES) and not any(trial.complete for trial in ended):
-        last = ended[-1]
-        raise EcojaxError(
-            f"all {len(ended)} trials failed, so the search stops; the last one ({last.status}): {last.error}"
-        )

@@ -64,6 +64,7 @@ METRICS = {
             False,
         ),
         Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
+        Metric("waiting_seconds", "minimize", "s", "time of waiting for others to leave the device", False),
         Metric("validation_seconds", "minimize", "s", "time of judging on the validation images", False),
         Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),
         Metric("trial_seconds", "minimize", "s", "time of everything this trial did", False),

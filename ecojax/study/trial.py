@@ -14,6 +14,8 @@ class Status(StrEnum):
     STOPPED = "stopped"  # before its last epoch, for it could no longer reach the frontier
     DIVERGED = "diverged"  # the loss left the finite numbers
     OOM = "oom"  # the device's or host's memory did not suffice
+    TIMEOUT = "timeout"  # it took longer than a trial may
+    CRASHED = "crashed"  # its process died, twice
     INVALID = "invalid"  # the network could not be built
     UNMETERED = "unmetered"  # its energy failed a gate of the measuring protocol
     FAILED = "failed"  # anything else; `error` says what

@@ -10,7 +10,8 @@ first epoch, and training ends at a rung after which it can no longer be worth i
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,23 +29,29 @@ from ecojax.energy import (
     per_inference,
     prepare,
 )
+from ecojax.energy.turns import Turns
 from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
 from ecojax.trial.compilation import Compiler, Executables
+from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.memory import free_bytes, needed_bytes, require
+from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
-KNOWN_BEFOREHAND = ("parameters", "flops")
-AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
 NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
+WORTH_TELLING_S = 0.01  # of waiting for a turn
 
 
 class DivergedError(Exception):
     """The loss is no longer a finite number."""
+
+
+class InvalidError(Exception):
+    """The configuration is no network."""
 
 
 class HopelessError(Exception):
@@ -57,7 +64,8 @@ class Evaluator:
     Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
     whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
     `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
-    default one a core; `meter` is left open.
+    default one a core; `turns` with the other processes that work on this device: metering is alone, the rest shared;
+    `meter` is left open.
     """
 
     def __init__(
@@ -70,8 +78,9 @@ class Evaluator:
         inference_batch: int = 64,
         energy_ci: float = 0.05,
         compile_threads: int | None = None,
+        turns: Turns | None = None,
     ):
-        self.task, self.meter = task, meter
+        self.task, self.meter, self._turns = task, meter, turns or Turns(None)
         self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
         self.inference_batch, self.energy_ci = inference_batch, energy_ci
         data = task.dataset
@@ -88,43 +97,33 @@ class Evaluator:
         seed: int,
         rivals: Rivals = NO_RIVALS,
         upcoming: Sequence[Mapping[str, Any]] = (),
+        metered: Metered | None = None,
     ) -> Outcome:
         """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
         interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
-        are some of the `upcoming` configurations, at this trial's expense."""
-        account = _Account(self.meter)
-        metrics: dict[str, float] = {}
-        provenance: dict[str, str] = {}
-        details: dict[str, Any] = {}
-        arrays, error = None, None
-        try:
-            arrays = self._evaluate(
-                configuration, seed, rivals, upcoming, account, metrics, provenance, details
-            )
-            status = Status.COMPLETE
-        except Exception as failure:
-            status, error = _diagnose(failure)
-            metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        metrics |= account.close()
-        return Outcome(status, metrics, provenance, details, error, arrays)
+        are some of the `upcoming` configurations, at this trial's expense. Where the same network was `metered`
+        already, it is not metered again."""
+        record = _Record(self.meter)
+        return record.of(lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, record))
+
+    def meter_alone(self, configuration: Mapping[str, Any]) -> Outcome:
+        """Builds and meters, for a training elsewhere: an outcome without accuracy and weights."""
+        record = _Record(self.meter)
+
+        def meter() -> None:
+            with record.turn(self._turns.shared()), record.span("compile_seconds"):
+                program = self._built(configuration, record)
+                weights = jax.jit(program.network.init)(jax.random.key(0, impl="rbg"))
+                logits = partial(program.jitted.logits, weights, self._ring[0])
+            self._metered(program, weights, lambda: jax.block_until_ready(logits()), record)
+
+        return record.of(meter)
 
     def known_beforehand(
         self, configuration: Mapping[str, Any], names: Collection[str] = KNOWN_BEFOREHAND
     ) -> dict[str, float]:
-        """The metrics that need neither training nor the device: parameters, and flops of one inference.
-
-        With `names` that leave flops out, nothing is lowered.
-        """
-        network = self.task.network(configuration)
-        if "flops" not in names:
-            return {"parameters": network.parameters}
-        images = jax.ShapeDtypeStruct((self.inference_batch, *network.image_shape), jnp.uint8)
-        cost = (
-            self.task.program(configuration)
-            .jitted.logits.lower(network.abstract_weights, images)
-            .cost_analysis()
-        )
-        return {"parameters": network.parameters, "flops": float(cost["flops"]) / self.inference_batch}
+        """The metrics that need neither training nor the device."""
+        return known_beforehand(self.task.network(configuration), self.inference_batch, names)
 
     def test_accuracy(self, configuration: Mapping[str, Any], arrays: Mapping[str, Any], test: Any) -> float:
         """The share of `test`, a pair `(images, labels)`, that a trained network classifies correctly."""
@@ -141,21 +140,41 @@ class Evaluator:
         networks: configuration and arrays, by any number. Raises MeterError where a gate or the meter fails.
         """
         prepared = {}
-        for number, (configuration, arrays) in networks.items():
-            network = self.task.program(configuration).network
-            prepared[str(number)] = prepare(
-                network.logits, network.from_arrays(arrays), self._ring, batch_size=self.inference_batch
+        with self._turns.alone():
+            for number, (configuration, arrays) in networks.items():
+                network = self.task.program(configuration).network
+                prepared[str(number)] = prepare(
+                    network.logits, network.from_arrays(arrays), self._ring, batch_size=self.inference_batch
+                )
+            found = compare(
+                prepared, meter=self.meter, confidence_target=confidence_target, calibration=self._calibration
             )
-        found = compare(
-            prepared, meter=self.meter, confidence_target=confidence_target, calibration=self._calibration
-        )
         return {number: found[str(number)] for number in networks}
 
-    def _calibrated(self, work: Callable[[], Any]) -> Calibration:
-        """Idle power and the like, found once, with the context open and `work` to put a load on the device."""
-        if self._calibration is None:
-            self._calibration = calibrate(self.meter, work)
-        return self._calibration
+    def _built(self, configuration: Mapping[str, Any], record: "_Record") -> TrainingProgram:
+        """The program of a configuration, with what is known of it beforehand put on record."""
+        try:
+            program = self.task.program(configuration)
+            record.metrics |= self.known_beforehand(configuration)
+        except Exception as failure:
+            raise InvalidError(f"{type(failure).__name__}: {failure}") from failure
+        return program
+
+    def _metered(
+        self, program: TrainingProgram, weights: Any, load: Callable[[], Any], record: "_Record"
+    ) -> None:
+        """Puts the energy and the latency of an inference on record; `load` is what to calibrate under."""
+        with record.turn(self._turns.alone()), record.span("metering_seconds"):
+            if self._calibration is None:  # idle power and the like, found once, with the context open
+                self._calibration = calibrate(self.meter, load)
+            energy = self._meter(program, weights, record.metrics["flops"])
+        record.move(energy.compile_s, "metering_seconds", "compile_seconds")
+        record.metrics["energy_per_sample_j"] = energy.per_sample_j
+        record.metrics["energy_per_sample_j_ci95"] = energy.ci95_j
+        record.metrics["latency_ms"] = 1e3 * energy.latency_s
+        record.details["energy"] = energy.to_dict()
+        record.provenance["energy_per_sample_j"] = str(energy.provenance)
+        record.provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
 
     def _evaluate(
         self,
@@ -163,37 +182,38 @@ class Evaluator:
         seed: int,
         rivals: Rivals,
         upcoming: Sequence[Mapping[str, Any]],
-        account: "_Account",
-        metrics: dict[str, float],
-        provenance: dict[str, str],
-        details: dict[str, Any],
+        metered: Metered | None,
+        record: "_Record",
     ) -> dict[str, np.ndarray]:
-        program, recipe = self.task.program(configuration), self.task.recipe(configuration)
-        with account.span("compile_seconds", energy="compile_energy_j"):
-            metrics |= self.known_beforehand(configuration)
+        metrics, details = record.metrics, record.details
+        data = self.task.dataset
+        with (
+            record.turn(self._turns.shared()),
+            record.span("compile_seconds", energy="compile_energy_j"),
+        ):
+            program = self._built(configuration, record)
             run = self._compiled(program, self._programs(upcoming))
             self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
 
-        with account.span("metering_seconds"):
-            self._calibrated(lambda: jax.block_until_ready(run.evaluate(state.weights, *self._validation)))
-            energy = self._meter(program, state.weights, metrics["flops"])
-        account.move(energy.compile_s, "metering_seconds", "compile_seconds")
-        metrics["energy_per_sample_j"] = energy.per_sample_j
-        metrics["energy_per_sample_j_ci95"] = energy.ci95_j
-        metrics["latency_ms"] = 1e3 * energy.latency_s
-        stated = str(energy.provenance)
-        provenance |= {"energy_per_sample_j": stated, "train_energy_j": stated}
-        provenance["accuracy"] = f"measured ({len(self.task.dataset.y_validation)} validation images)"
-        provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
-        details["energy"] = energy.to_dict()
+        if metered is None:
+            judged = partial(run.evaluate, state.weights, *self._validation)
+            self._metered(program, state.weights, lambda: jax.block_until_ready(judged()), record)
+        else:
+            metrics |= metered.metrics
+            details |= {"energy": dict(metered.energy), METERED_IN: metered.trial}
+            record.provenance |= metered.provenance
 
-        progress = _Progress(rivals, metrics, len(self.task.dataset.y_validation))
+        progress = _Progress(rivals, metrics, len(data.y_validation))
+        waited = record.waited_s
         with measure(self.meter) as window:
-            state = self._train(program, run, recipe.numbers, state, seed, progress)
+            state = self._train(program, run, configuration, state, seed, progress, record)
             window.sync(state)
-        metrics["train_energy_j"], metrics["train_seconds"] = window.joules, window.seconds
+        metrics["train_energy_j"] = window.joules
+        metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
+        record.provenance["train_energy_j"] = str(self.meter.provenance)
+        record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
             details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
         if progress.beaten_by is not None:
@@ -202,8 +222,7 @@ class Evaluator:
             raise HopelessError(progress.in_words(self.epochs))
         metrics["epochs"] = self.epochs
 
-        with account.span("validation_seconds"):
-            data = self.task.dataset
+        with record.turn(self._turns.shared()), record.span("validation_seconds"):
             verdict = judgement(run.evaluate(state.weights, *self._validation), len(data.y_validation))
             arrays = program.network.to_arrays(state.weights)
         if not math.isfinite(verdict.loss):
@@ -255,27 +274,29 @@ class Evaluator:
         self,
         program: TrainingProgram,
         run: Executables,
-        numbers: Mapping[str, float],
+        configuration: Mapping[str, Any],
         state: Any,
         seed: int,
         progress: "_Progress",
+        record: "_Record",
     ) -> Any:
         total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
+        numbers = self.task.recipe(configuration).numbers
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
         key = jax.random.key(seed)
         for epoch in range(self.epochs):
-            state, loss = run.epoch(
-                state, traced, self._images, self._labels, total_steps, jax.random.fold_in(key, epoch)
-            )
-            if not math.isfinite(float(loss)):
-                raise DivergedError(
-                    f"the training loss is {float(loss)} in epoch {epoch + 1} of {self.epochs}"
+            with record.turn(self._turns.shared()):
+                state, loss = run.epoch(
+                    state, traced, self._images, self._labels, total_steps, jax.random.fold_in(key, epoch)
                 )
-            if epoch + 1 in self.rungs:
-                sums = run.evaluate(state.weights, *self._validation)
-                progress.reached(epoch + 1, judgement(sums, progress.images).accuracy)
-                if progress.beaten_by is not None:
-                    break
+                loss = float(loss)
+                if not math.isfinite(loss):
+                    raise DivergedError(f"the training loss is {loss} in epoch {epoch + 1} of {self.epochs}")
+                if epoch + 1 in self.rungs:
+                    sums = run.evaluate(state.weights, *self._validation)
+                    progress.reached(epoch + 1, judgement(sums, progress.images).accuracy)
+            if progress.beaten_by is not None:
+                break
         return state
 
 
@@ -304,13 +325,35 @@ class _Progress:
         )
 
 
-class _Account:
-    """Where a trial's seconds and joules went."""
+class _Record:
+    """What becomes of a trial, as it becomes known, and where its seconds and joules went."""
 
     def __init__(self, meter: Meter):
+        self.metrics: dict[str, float] = {}
+        self.provenance: dict[str, str] = {}
+        self.details: dict[str, Any] = {}
+        self.waited_s = 0.0
         self._meter, self._began = meter, time.perf_counter()
         self._spans: dict[str, float] = {}
         self._start = self._read()
+
+    def of(self, work: Callable[[], Mapping[str, np.ndarray] | None]) -> Outcome:
+        """The outcome of `work`, which gives arrays: whatever it raises is a status."""
+        arrays, error, status = None, None, Status.COMPLETE
+        try:
+            arrays = work()
+        except Exception as failure:
+            status, error = _diagnose(failure)
+            self.metrics = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
+        return Outcome(status, self.metrics | self._close(), self.provenance, self.details, error, arrays)
+
+    @contextmanager
+    def turn(self, turn: AbstractContextManager[None]) -> Iterator[None]:
+        """Within a turn with the other processes on the device, for which it may have to wait."""
+        began = time.perf_counter()
+        with turn:
+            self.waited_s += time.perf_counter() - began
+            yield
 
     @contextmanager
     def span(self, name: str, energy: str | None = None) -> Iterator[None]:
@@ -324,10 +367,12 @@ class _Account:
 
     def move(self, seconds: float, source: str, target: str) -> None:
         self._spans[source] -= seconds
-        self._spans[target] += seconds
+        self._spans[target] = self._spans.get(target, 0.0) + seconds
 
-    def close(self) -> dict[str, float]:
+    def _close(self) -> dict[str, float]:
         totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
+        if self.waited_s > WORTH_TELLING_S:
+            totals["waiting_seconds"] = self.waited_s
         if self._start is not None and (end := self._read()) is not None:
             totals["trial_energy_j"] = end.energy_j - self._start.energy_j
         return totals
@@ -345,6 +390,8 @@ def _diagnose(failure: Exception) -> tuple[Status, str]:
         return Status.DIVERGED, message
     if isinstance(failure, HopelessError):
         return Status.STOPPED, message
+    if isinstance(failure, InvalidError):
+        return Status.INVALID, message
     if isinstance(failure, MeterError):
         return Status.UNMETERED, message
     if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:

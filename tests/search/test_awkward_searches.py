@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inline_workers import inline
 
 import ecojax
 from ecojax.frontier import Study
 from ecojax.search.archive import Archive, Encoder, Observation
 from ecojax.search.budget import Budget
+from ecojax.search.constraints import violation
 from ecojax.search.engine import Engine
-from ecojax.search.loop import run, violation
+from ecojax.search.loop import run
 from ecojax.search.stagnation import Stagnation
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore
@@ -75,7 +77,7 @@ def by_loop(space: SearchSpace, proposer: str, steps: int, evaluate: Evaluate, *
         run(
             store,
             engine,
-            outcome,
+            inline(outcome),
             objectives=settings["objectives"],
             constraints=constraints,
             budget=Budget(steps),

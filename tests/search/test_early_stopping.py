@@ -4,11 +4,13 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+from inline_workers import inline
 
 from ecojax.search.archive import Archive, Encoder
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
-from ecojax.search.loop import observe, run
+from ecojax.search.ledger import observe
+from ecojax.search.loop import run
 from ecojax.search.rivals import rivals
 from ecojax.space import Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore, Trial
@@ -45,7 +47,7 @@ def search(folder, evaluations, evaluate=evaluate, **options) -> list[Trial]:
         run(
             store,
             engine,
-            evaluate,
+            inline(evaluate),
             objectives=OBJECTIVES,
             constraints={},
             budget=Budget(evaluations),

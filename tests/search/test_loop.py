@@ -1,13 +1,17 @@
 """The loop with a pretended evaluation: it ends, goes on where it was cut off, and gives up in time."""
 
 import hashlib
+from collections import Counter
 
 import pytest
+from inline_workers import inline
 
 from ecojax.errors import EcojaxError
 from ecojax.search.budget import Budget
+from ecojax.search.constraints import violation
 from ecojax.search.engine import Engine
-from ecojax.search.loop import Listener, minimised, observe, run, trial_seed, violation
+from ecojax.search.ledger import minimised, observe
+from ecojax.search.loop import Listener, run, trial_seed
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
@@ -42,20 +46,19 @@ def evaluate(configuration, seed) -> Outcome:
 
 
 def search(
-    folder, budget: Budget, *, space=SPACE, evaluate=evaluate, seed=3, population=4, listener=None, ahead=0
-) -> str:
+    folder, budget: Budget, *, space=SPACE, evaluate=evaluate, seed=3, population=4, **options
+) -> str | None:
     engine = Engine(space, objectives=2, population=population, seed=seed)
     opened = StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {})
     with opened as store:
         return run(
             store,
             engine,
-            evaluate,
+            inline(evaluate),
             objectives=OBJECTIVES,
             constraints={},
             budget=budget,
-            listener=listener,
-            ahead=ahead,
+            **options,
         )
 
 
@@ -235,3 +238,78 @@ def test_what_is_said_to_follow_follows_and_nothing_else_changes(tmp_path, unbro
     search(folder, Budget(12), evaluate=hearing, ahead=2)
     assert plain(folder) == unbroken
     assert not any(announced[5:])  # past the first population of four, results decide
+
+
+def test_a_device_that_fails_for_good_ends_the_search_and_resuming_tries_again(tmp_path) -> None:
+    """A generation of failures in a row, however well it began."""
+    calls = []
+
+    def breaks(configuration, seed) -> Outcome:
+        calls.append(1)
+        metrics = {"accuracy": 0.5, "energy_per_sample_j": 1.0}
+        if len(calls) <= 6:
+            return Outcome(Status.COMPLETE, metrics)
+        return Outcome(Status.FAILED, error="no device")
+
+    for session in (1, 2):
+        with pytest.raises(EcojaxError, match=r"the last 12 trials failed.*\(failed\): no device"):
+            search(tmp_path / "study", Budget(100), evaluate=breaks)
+        assert len(trials(tmp_path / "study")) == 6 + 12 * session
+
+
+def test_what_could_not_be_metered_is_tried_once_more(tmp_path) -> None:
+    tried: Counter[str] = Counter()
+
+    def noisy(configuration, seed) -> Outcome:
+        """Trial 1 succeeds the second time, trial 2 never."""
+        key = SPACE.key(configuration)
+        tried[key] += 1
+        number = list(tried).index(key)
+        if number == 2 or (number == 1 and tried[key] == 1):
+            return Outcome(Status.UNMETERED, error="busy")
+        return Outcome(Status.COMPLETE, {"accuracy": 0.5, "energy_per_sample_j": 1.0})
+
+    search(tmp_path / "study", Budget(4), evaluate=noisy)
+    assert list(tried.values()) == [1, 2, 2, 1]
+    ends = [(t.status, t.details.get("attempts")) for t in trials(tmp_path / "study")]
+    assert ends == [
+        (Status.COMPLETE, None),
+        (Status.COMPLETE, 2),
+        (Status.UNMETERED, 2),
+        (Status.COMPLETE, None),
+    ]
+
+
+def test_asked_to_stop_it_finishes_what_runs_and_begins_nothing(tmp_path, unbroken) -> None:
+    calls = []
+
+    def counted(configuration, seed) -> Outcome:
+        calls.append(1)
+        return evaluate(configuration, seed)
+
+    stop = lambda: len(calls) >= 3  # noqa: E731
+    assert search(tmp_path / "study", Budget(12), evaluate=counted, stop=stop) is None
+    assert plain(tmp_path / "study") == unbroken[:3]
+    search(tmp_path / "study", Budget(12))
+    assert plain(tmp_path / "study") == unbroken
+
+
+def test_an_inference_is_metered_once_but_for_replicates(tmp_path) -> None:
+    """Of configurations with one signature; a resumed search knows of those before."""
+    found = []
+
+    def metering(configuration, seed, metered=None) -> Outcome:
+        found.append((configuration["width"], metered and metered.trial))
+        if metered is not None:
+            details = {"energy": dict(metered.energy), "metered_in_trial": metered.trial}
+            return Outcome(Status.COMPLETE, {"accuracy": 0.5, **metered.metrics}, {}, details)
+        metrics = {"energy_per_sample_j": 1.0, "energy_per_sample_j_ci95": 0.1, "latency_ms": 2.0}
+        return Outcome(Status.COMPLETE, {"accuracy": 0.5, **metrics}, {}, {"energy": {"batch_size": 64}})
+
+    for budget in (Budget(7), Budget(20)):
+        search(tmp_path / "study", budget, evaluate=metering, signature=lambda c: c["width"])
+    first: dict[int, int] = {}
+    for number, (width, metered) in enumerate(found):
+        assert metered == first.get(width)
+        first.setdefault(width, number)
+    assert len(first) < 20

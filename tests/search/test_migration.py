@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from inline_workers import inline
 
 import ecojax
 from ecojax import api
@@ -58,7 +59,7 @@ def searched(folder, space, evaluations, *, adopt=None, evaluate=pretended) -> s
         return run(
             store,
             engine,
-            evaluate,
+            inline(evaluate),
             objectives=OBJECTIVES,
             constraints={},
             budget=Budget(evaluations),

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from inline_workers import inline
 
 import ecojax
 from ecojax.errors import InputError
@@ -12,7 +13,8 @@ from ecojax.frontier import Study
 from ecojax.search.archive import Archive, Encoder, Observation
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
-from ecojax.search.loop import observe, run, trial_seed
+from ecojax.search.ledger import observe
+from ecojax.search.loop import run, trial_seed
 from ecojax.search.stagnation import _front
 from ecojax.settings import resolve
 from ecojax.space import Float, Int, SearchSpace
@@ -42,7 +44,7 @@ def searched(folder, evaluations: int, *, evaluate=noisy, space=SPACE, constrain
         reason = run(
             store,
             engine,
-            evaluate,
+            inline(evaluate),
             objectives=OBJECTIVES,
             constraints=constraints or {},
             budget=Budget(evaluations),

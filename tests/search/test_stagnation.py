@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from inline_workers import inline
 
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
@@ -117,7 +118,7 @@ def test_the_search_stops_and_says_so(tmp_path) -> None:
             reason = run(
                 store,
                 Engine(space, objectives=2, population=4, seed=0, proposer="random"),
-                evaluate,
+                inline(evaluate),
                 objectives=("accuracy", "energy_per_sample_j"),
                 constraints={"accuracy": {"min": 0.9}} if violated else {},
                 budget=Budget(budget),

@@ -1,0 +1,202 @@
+"""A search from its first proposal to the test of its frontier, with the account of its time."""
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ecojax.energy import Energy
+from ecojax.frontier import Study
+from ecojax.search.account import REST, Stopwatch, account
+from ecojax.search.budget import Budget, seconds_of
+from ecojax.search.constraints import violation
+from ecojax.search.contenders import Figures, settle
+from ecojax.search.engine import Engine
+from ecojax.search.ledger import minimised
+from ecojax.search.loop import Listener, run
+from ecojax.search.stagnation import Stagnation
+from ecojax.session.crew import Crew
+from ecojax.session.resume import adopter_of
+from ecojax.settings import SearchSettings
+from ecojax.space import Configuration
+from ecojax.space.priors import prior_map
+from ecojax.study import StudyStore, Trial
+from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
+from ecojax.trial.rungs import can_stop
+
+AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
+
+
+def conduct(
+    store: StudyStore,
+    settings: SearchSettings,
+    crew: Crew,
+    *,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Searches until the budget is spent; then measures the frontier side by side, and tests it.
+
+    Where `stop` answers yes, the trials that run are finished, and nothing else is done.
+    """
+    listener = listener or Listener()
+    task, bounds = crew.task, settings.bounds()
+    names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
+    before_training = {name: bound for name, bound in bounds.items() if name in names}
+    known = _known(crew, settings.inference_batch, names)
+
+    def known_objectives(configuration: Configuration) -> list[float]:
+        metrics = known(configuration)
+        return [minimised(name, metrics.get(name, math.nan)) for name in settings.objectives]
+
+    engine = Engine(
+        task.space,
+        objectives=len(settings.objectives),
+        population=settings.population,
+        seed=settings.seed,
+        proposer=settings.proposer,
+        violation=(lambda c: violation(known(c), before_training)) if before_training else None,
+        known=known_objectives if set(names) & set(settings.objectives) else None,
+        queue=settings.enqueue,
+        replicate=settings.replicate,
+        prior=prior_map(task.space),
+    )
+    kind = crew.facts["device_kind"] if "energy_per_sample_j" in settings.objectives else None
+    with _accounted(store, engine, crew) as stopwatch:
+        began = time.perf_counter()
+        try:
+            reason = run(
+                store,
+                engine,
+                crew.executor,
+                objectives=settings.objectives,
+                constraints=bounds,
+                budget=Budget.of(settings.evaluations, settings.budget),
+                stagnation=None
+                if settings.patience is None
+                else Stagnation(settings.patience, settings.population),
+                listener=listener,
+                adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
+                signature=task.network,
+                early_stop=settings.early_stop and can_stop(settings.objectives),
+                ahead=AHEAD,
+                timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
+                keywords={"device_kind": kind},
+                stop=stop,
+                quietly=crew.turns.shared,
+                stopwatch=stopwatch,
+            )
+            if reason is not None:
+                store.set("stopped", reason)
+        finally:
+            spent = {
+                "search_seconds": time.perf_counter() - began,
+                "engine_compile_seconds": engine.compile_seconds,
+            }
+            for name, seconds in spent.items():  # over all sessions of the study
+                store.set(name, store.settings().get(name, 0.0) + seconds)
+        if reason is None:
+            return
+        with stopwatch.span("measuring the frontier"):
+            _measure_frontier(store, settings, crew, listener)
+        with stopwatch.span("testing"):
+            _read_test_set(store, crew, listener)
+
+
+def _known(
+    crew: Crew, inference_batch: int, names: Collection[str]
+) -> Callable[[Configuration], dict[str, float]]:
+    """`known_beforehand`, paid for once a network; nothing for a network that cannot be built."""
+    found: dict[Any, dict[str, float]] = {}
+
+    def known(configuration: Configuration) -> dict[str, float]:
+        try:
+            network = crew.task.network(configuration)
+            if network not in found:
+                found[network] = known_beforehand(network, inference_batch, names)
+            return found[network]
+        except Exception:  # its trial will tell why
+            return {}
+
+    return known
+
+
+@contextmanager
+def _accounted(store: StudyStore, engine: Engine, crew: Crew) -> Iterator[Stopwatch]:
+    """A stopwatch for what a session spends between trials; in the end the study's `account` is brought up to date.
+
+    Sessions that were killed count by their trials alone. Of several workers every second counts, and what the driver
+    does meanwhile does not.
+    """
+
+    def in_trials() -> float:
+        return sum(trial.metrics.get("trial_seconds", 0.0) for trial in store.trials())
+
+    before, began = in_trials(), time.perf_counter()
+    stopwatch = Stopwatch()
+    try:
+        yield stopwatch
+    finally:
+        trials, workers = in_trials() - before, max(1, crew.executor.workers)
+        wall = time.perf_counter() - began
+        if workers > 1:
+            stopwatch.seconds = {
+                name: workers * seconds
+                for name, seconds in stopwatch.seconds.items()
+                if name in ("measuring the frontier", "testing")
+            }
+            idle = workers * wall - trials - sum(stopwatch.seconds.values())
+            stopwatch.add("workers without work", max(0.0, idle))
+        else:
+            # the engine compiles while it proposes
+            stopwatch.add("waiting for compilation", engine.compile_seconds)
+            stopwatch.add("proposing", -engine.compile_seconds)
+            stopwatch.add(REST, max(0.0, wall - trials - sum(stopwatch.seconds.values())))
+        for part, seconds in store.settings().get("between_trials", {}).items():
+            stopwatch.add(part, seconds)
+        store.set("between_trials", stopwatch.seconds)
+        store.set("account", account(store.trials(), stopwatch.seconds))
+
+
+def _frontier(store: StudyStore) -> list[Trial]:
+    return Study(store.folder, store.settings(), store.trials()).frontier()
+
+
+def _trained(
+    store: StudyStore, trials: Sequence[Trial]
+) -> dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Configuration and weights by trial."""
+    return {trial.id: (trial.configuration, store.arrays(trial)) for trial in trials}
+
+
+def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, listener: Listener) -> None:
+    """Where energy decided, it is measured again for those whom it put on the frontier."""
+    target = settings.frontier_energy_ci
+    if not target or "energy_per_sample_j" not in settings.objectives:
+        return
+
+    def figures(energy: Energy) -> Figures:
+        metrics = {"energy_per_sample_j": energy.per_sample_j, "energy_per_sample_j_ci95": energy.ci95_j}
+        return Figures(metrics, {"energy": energy.to_dict()})
+
+    def compare(members: Sequence[Trial]) -> dict[int, Figures]:
+        found = crew.call(
+            "compare",
+            _trained(store, members),
+            confidence_target=target,
+            device_kind=crew.facts["device_kind"],
+        )
+        return {number: figures(energy) for number, energy in found.items()}
+
+    settle(store, lambda: _frontier(store), compare, listener)
+
+
+def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
+    """Once, at the end, for the frontier's members: selection never sees these figures."""
+    untested = [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
+    if not untested:
+        return
+    listener.testing(len(untested))
+    for number, accuracy in crew.call("test_accuracies", _trained(store, untested)).items():
+        store.add_metrics(number, {"test_accuracy": accuracy})

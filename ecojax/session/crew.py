@@ -1,0 +1,152 @@
+"""The workers of a search, and what the driver keeps of the task itself: all that a search is conducted with."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.energy.turns import Turns
+from ecojax.errors import EcojaxError, InputError
+from ecojax.execute.executor import End, Executor, Job, Maker
+from ecojax.session.workplace import Workplace, load_task
+from ecojax.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from ecojax.data import Progress
+    from ecojax.energy import Meter
+    from ecojax.tasks import ImageClassification
+
+MAKER = "ecojax.session.workplace:make"
+ASIDE = -1  # the number of a job that is no trial
+
+
+@dataclass(frozen=True)
+class Crew:
+    """An executor whose workers hold a `Workplace` each, and what the driver knows of their work.
+
+    task: as theirs. facts: what their figures depend on. turns: of the driver with the workers, where they share a
+    host's processors.
+    """
+
+    executor: Executor
+    task: "ImageClassification"
+    facts: dict[str, Any]
+    turns: Turns
+
+    def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """What a method of some worker's `Workplace` gives, while no trial is running. Raises what it raises."""
+        return call(self.executor, method, *arguments, **keywords)
+
+
+def call(executor: Executor, method: str, *arguments: Any, **keywords: Any) -> Any:
+    """What a method of some worker's object gives. Raises what it raises, and `EcojaxError` where its worker dies."""
+    executor.submit(Job(ASIDE, method, arguments, keywords))
+    (ended,) = executor.wait()
+    if ended.end is End.RETURNED:
+        return ended.value
+    if ended.exception is not None:
+        raise ended.exception
+    raise EcojaxError(f"a worker was to {method.replace('_', ' ')} and did not: {ended.error}")
+
+
+@contextmanager
+def assemble(
+    settings: SearchSettings,
+    source: str,
+    *,
+    meter: "Meter | None" = None,
+    on_data: "Callable[[Progress], None] | None" = None,
+) -> Iterator[Crew]:
+    """The crew that `settings` ask for, at work until the block ends.
+
+    Raises what is wrong with the settings, the data or the devices before any worker has done anything.
+    """
+    with ExitStack() as stack:
+        if settings.executor == "inline" or meter is not None:
+            executor, task, turns = _inline(stack, settings, source, meter, on_data)
+        else:
+            executor, task, turns = _apart(stack, settings, source, on_data)
+        stack.enter_context(executor)
+        described = call(executor, "describe")
+        if described["resolved_precision"] != task.precision:
+            task = load_task(settings, source, described["resolved_precision"])
+        yield Crew(executor, task, _of_data(task) | described, turns)
+
+
+def _inline(
+    stack: ExitStack,
+    settings: SearchSettings,
+    source: str,
+    meter: "Meter | None",
+    on_data: "Callable[[Progress], None] | None",
+) -> "tuple[Executor, ImageClassification, Turns]":
+    from ecojax.execute.inline import InlineExecutor
+
+    for name in ("workers", "trial_timeout", "ray_address"):
+        if getattr(settings, name) is not None and settings.executor == "inline":
+            raise InputError(f"--{name.replace('_', '-')} needs workers; leave --executor inline out")
+    workplace = Workplace(settings, source, meter=meter, on_data=on_data)
+    stack.callback(workplace.close)
+    return InlineExecutor(workplace), workplace.task, Turns(None)
+
+
+def _apart(
+    stack: ExitStack,
+    settings: SearchSettings,
+    source: str,
+    on_data: "Callable[[Progress], None] | None",
+) -> "tuple[Executor, ImageClassification, Turns]":
+    import jax
+
+    # the devices are the workers'; a second process that takes hold of an accelerator takes its memory, too
+    jax.config.update("jax_platforms", "cpu")
+    # what is wrong with space or data shows here, before a process is started, and downloads are done once
+    task = load_task(
+        settings, source, "float32" if settings.precision == "auto" else settings.precision, on_data
+    )
+    keywords = {"settings": settings.model_dump(mode="json", exclude_none=True), "source": source}
+    if settings.executor == "ray":
+        from ecojax.execute.ray import RayExecutor
+
+        on_gpu = settings.device in ("auto", "gpu")
+        return (
+            RayExecutor(
+                Maker(MAKER, keywords),
+                address=settings.ray_address,
+                workers=settings.workers,
+                gpus_per_worker=1.0 if on_gpu and settings.device == "gpu" else 0.0,
+                cpus_per_worker=1.0,
+            ),
+            task,
+            Turns(None),
+        )
+    from ecojax.execute.local import LocalExecutor
+    from ecojax.execute.places import places
+
+    if settings.ray_address is not None:
+        raise InputError("--ray-address is of --executor ray; add that, or leave it out")
+    environments = places(settings.device, settings.workers)
+    folder = None
+    if len(environments) > 1:
+        folder = tempfile.mkdtemp(prefix="ecojax-turns-")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    on_cpu = all(one.get("JAX_PLATFORMS") == "cpu" for one in environments)
+    shared = folder if on_cpu else None  # workers with a device each do not disturb one another
+    executor = LocalExecutor(
+        Maker(MAKER, keywords | {"turns": shared}), environments=environments, log_folder=None
+    )
+    return executor, task, Turns(None if shared is None else Path(shared))
+
+
+def _of_data(task: "ImageClassification") -> dict[str, Any]:
+    return {
+        "dataset_title": task.dataset.title,
+        "dataset_version": task.dataset.version,
+        "dataset_source": task.dataset.source,
+        "splits": task.dataset.splits,
+        "inputs": task.inputs.to_record(),
+        "space_records": task.space.to_records(),
+    }

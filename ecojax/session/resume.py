@@ -1,0 +1,123 @@
+"""What may change when a study goes on, and what must not."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import InputError, StudyError
+from ecojax.search.loop import Listener
+from ecojax.search.migration import adopter, difference, migrated
+from ecojax.settings import SearchSettings, check, option_name, read_config, restore
+from ecojax.space import SearchSpace
+from ecojax.study import StudyStore, Trial
+
+if TYPE_CHECKING:
+    from ecojax.space import Configuration
+
+# facts without which the figures of two sessions do not compare
+MUST_AGREE = (
+    "dataset_version",
+    "splits",
+    "inputs",
+    "device_kind",
+    "resolved_precision",
+    "energy_provenance",
+)
+# how much is done, and by whom, may change when a study goes on
+EXECUTION = {"executor", "workers", "ray_address", "trial_timeout", "meter_device"}
+RESUMABLE = {"evaluations", "budget", "patience", "data_dir"} | EXECUTION
+MIGRATABLE = {"families", "space", "pin"}  # and what with migrate
+QUEUED = ("enqueue", "start_from")  # the study has a queue of its own
+
+
+def resumed(
+    store: StudyStore, config: str | Path | None, options: Mapping[str, Any], *, migrate: bool
+) -> tuple[SearchSettings, dict[str, Any], str]:
+    """The settings to go on with, those of them that are new, and what they came from.
+
+    Raises `InputError` for an option that differs from the study's and may not.
+    """
+    options = dict(options)
+    if config is not None:
+        if not migrate:
+            raise InputError(
+                "--resume goes on with the study's own settings; leave --config out, or add --migrate for its space"
+            )
+        table = read_config(Path(config))
+        check(table, source=str(config))
+        options = {name: value for name, value in table.items() if name not in QUEUED} | options
+    resumable = RESUMABLE | MIGRATABLE if migrate else RESUMABLE
+    stored = store.settings()
+    known = {name: value for name, value in stored.items() if name in SearchSettings.model_fields}
+    for name, value in options.items():
+        if name in QUEUED:
+            raise InputError(f"--resume goes on with the study's own queue; leave {option_name(name)} out")
+        if name not in resumable and _as_json(name, value) != known.get(name):
+            raise InputError(
+                f"{option_name(name)} {value} differs from the study '{store.folder}' "
+                f"({known.get(name)}); leave it out, or start a new study with another --out"
+            )
+    changes = {name: value for name, value in options.items() if name in resumable}
+    source = f"the study '{store.folder}'" if config is None else str(config)
+    return restore(stored, changes, source=source), changes, source
+
+
+def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
+    """Raises `StudyError` where the figures of this session would not compare with those of the study."""
+    stored = store.settings()
+    for name in MUST_AGREE:
+        if facts[name] != stored.get(name):
+            raise StudyError(
+                f"the study '{store.folder}' has {name} = {stored.get(name)}, here it is {facts[name]}: its figures "
+                "would not compare; go on where it was begun, or start a new study"
+            )
+
+
+def in_the_space(
+    store: StudyStore,
+    settings: SearchSettings,
+    space: SearchSpace,
+    *,
+    migrate: bool,
+    listener: Listener | None,
+) -> SearchSettings:
+    """The settings with a queue that lies in `space`, where the study's is another and `migrate` allows it.
+
+    Raises `StudyError` naming a parameter that differs where it does not.
+    """
+    records = store.settings().get("space_records")
+    written = SearchSpace.from_records(records) if records else space
+    changed = difference(written, space)
+    if changed is None:
+        return settings
+    folder = store.folder
+    if not migrate:
+        raise StudyError(
+            f"the study '{folder}' searched another space: {changed}; go on with the ecojax and settings that it was "
+            f"begun with, add --migrate to keep what lies in the new space, or start a new study with --from {folder}"
+        )
+    trials = store.trials()
+    queue = [migrated(configuration, written, space) for configuration in settings.enqueue]
+    settings = settings.model_copy(update={"enqueue": [c for c in queue if c is not None]})
+    earlier = store.settings().get("earlier_spaces", [])
+    until = max((trial.id for trial in trials), default=-1) + 1
+    store.set("earlier_spaces", [*earlier, {"until": until, "space": records}])
+    store.set("space_records", space.to_records())
+    store.set("enqueue", settings.enqueue)
+    kept = [adopted for adopted in map(adopter_of(store, space), trials) if adopted is not None]
+    (listener or Listener()).noted(
+        f"--migrate: {changed}; of {len(trials)} trials {len(kept)} lie in the new space, the others stay in the study "
+        "and out of the search"
+    )
+    return settings
+
+
+def adopter_of(store: StudyStore, space: SearchSpace) -> "Callable[[Trial], Configuration | None]":
+    """What a trial's configuration is in `space`, by the spaces that the study was searched in before."""
+    earlier = store.settings().get("earlier_spaces", [])
+    return adopter([(of["until"], SearchSpace.from_records(of["space"])) for of in earlier], space)
+
+
+def _as_json(name: str, value: Any) -> Any:
+    """An option as the study stores it."""
+    return SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)

@@ -1,0 +1,194 @@
+"""What a worker of a search owns: a device, the data on it, a meter and an evaluator; made from the settings."""
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecojax.errors import DataError, InputError, StudyError
+from ecojax.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from ecojax.data import Progress
+    from ecojax.energy import Energy, Meter
+    from ecojax.tasks import ImageClassification
+    from ecojax.trial.outcome import Outcome
+
+VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
+
+
+class Workplace:
+    """Evaluates configurations on this process's device. Its methods take and give plain records.
+
+    Args:
+        settings: of the search. source: what they came from, for errors.
+        meter: one to use in place of that of the settings; it stays open.
+        turns: the folder in which those who share the host's processors take turns; None where nobody does.
+        on_data: hears of downloads and decoding.
+
+    Raises:
+        InputError, DataError, MeterError: the device, the data or the meter are not what the settings ask for.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        source: str,
+        *,
+        meter: "Meter | None" = None,
+        turns: str | None = None,
+        on_data: "Callable[[Progress], None] | None" = None,
+    ):
+        from ecojax.energy import open_meter
+        from ecojax.energy.turns import Turns
+        from ecojax.train.compilation import use_persistent_cache
+        from ecojax.trial.evaluator import Evaluator
+        from ecojax.trial.rungs import can_stop, rungs
+
+        backend = select_device(settings.device)
+        use_persistent_cache()
+        self.precision = precision_on(backend, settings.precision)
+        self._own_meter = meter is None
+        self.meter = meter or open_meter(settings.meter, watts_per_core=settings.watts_per_core)
+        try:
+            self.task = load_task(settings, source, self.precision, on_data)
+            stops = settings.early_stop and can_stop(settings.objectives)
+            self.evaluator = Evaluator(
+                self.task,
+                self.meter,
+                epochs=settings.epochs,
+                rungs=rungs(settings.epochs) if stops else (),
+                inference_batch=settings.inference_batch,
+                energy_ci=settings.energy_ci,
+                turns=Turns(None if turns is None else Path(turns)),
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._own_meter:
+            self.meter.close()
+
+    def describe(self) -> dict[str, Any]:
+        """What the figures that are made here depend on."""
+        import jax
+
+        device = jax.devices()[0]
+        return {
+            "resolved_precision": self.precision,
+            "energy_provenance": str(self.meter.provenance),
+            "device_kind": f"{device.platform}: {device.device_kind}",
+            "host": f"{platform.system()} {platform.machine()}",
+            "versions": versions(),
+        }
+
+    def evaluate(
+        self, configuration: Mapping[str, Any], seed: int, *, device_kind: str | None = None, **given: Any
+    ) -> "Outcome":
+        """As `Evaluator`. Raises `StudyError` where this device is not of the kind that the figures are to be of."""
+        self._require(device_kind)
+        return self.evaluator(configuration, seed, **given)
+
+    def meter_alone(self, configuration: Mapping[str, Any]) -> "Outcome":
+        """The energy of an inference and nothing else, as `Evaluator.meter_alone`."""
+        return self.evaluator.meter_alone(configuration)
+
+    def compare(
+        self,
+        networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]],
+        *,
+        confidence_target: float,
+        device_kind: str | None = None,
+    ) -> "dict[int, Energy]":
+        """As `Evaluator.compare`."""
+        self._require(device_kind)
+        return self.evaluator.compare(networks, confidence_target=confidence_target)
+
+    def test_accuracies(
+        self, networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> dict[int, float]:
+        """The share of the test set that each of the trained networks, by any number, classifies correctly."""
+        test = self.task.dataset.read_test()
+        return {
+            number: self.evaluator.test_accuracy(configuration, arrays, test)
+            for number, (configuration, arrays) in networks.items()
+        }
+
+    def _require(self, device_kind: str | None) -> None:
+        here = self.describe()["device_kind"]
+        if device_kind is not None and here != device_kind:
+            raise StudyError(
+                f"a worker computes on '{here}' and the study's energy is of '{device_kind}': figures of two devices "
+                "do not compare; give the search workers of one kind, or name one to meter on with --meter-device"
+            )
+
+
+def make(settings: Mapping[str, Any], source: str, turns: str | None = None) -> Workplace:
+    """A `Workplace`, from settings as the study stores them."""
+    return Workplace(SearchSettings.model_validate(dict(settings)), source, turns=turns)
+
+
+def load_task(
+    settings: SearchSettings,
+    source: str,
+    precision: str,
+    on_data: "Callable[[Progress], None] | None" = None,
+) -> "ImageClassification":
+    """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
+    from ecojax import data
+    from ecojax.tasks import ImageClassification
+
+    dataset = data.load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        train_size=settings.train_size,
+        validation_size=settings.validation_size,
+        seed=settings.seed,
+        on_progress=on_data,
+    )
+    task = ImageClassification(
+        dataset, settings.families, precision, tables=settings.space, pins=settings.pin, source=source
+    )
+    if settings.inference_batch > len(dataset.x_train):
+        raise DataError(
+            f"--inference-batch {settings.inference_batch} exceeds the {len(dataset.x_train)} training images that "
+            "energy is measured on; lower it or raise --train-size"
+        )
+    task.space  # noqa: B018 - refuses an impossible one before anything is written
+    return task
+
+
+def precision_on(backend: str, precision: str) -> str:
+    """The precision that "auto" means on a backend, or the one asked for."""
+    if precision != "auto":
+        return precision
+    return "float32" if backend == "cpu" else "bfloat16"
+
+
+def select_device(device: str) -> str:
+    """Makes JAX compute on `device` and returns its backend. Raises `InputError` when it is not there."""
+    import jax
+
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    backend = jax.default_backend()
+    if device not in ("auto", backend):
+        remedy = (
+            "install 'ecojax[cuda]' where an NVIDIA driver is"
+            if device == "gpu"
+            else "run where there is one"
+        )
+        raise InputError(
+            f"--device {device} was asked for, but JAX finds only {backend} here; {remedy}, or drop it"
+        )
+    return backend
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what decides the figures."""
+    from ecojax import __version__
+
+    found = {name: __version__ if name == "ecojax" else version(name) for name in VERSIONS}
+    return {"python": platform.python_version()} | found

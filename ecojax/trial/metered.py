@@ -1,0 +1,45 @@
+"""What was found of a network's inference, for trials of the same network: it does not depend on the weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecojax.study import Trial
+
+METERED_IN = "metered_in_trial"  # the detail that names the trial whose figures were taken
+METRICS = ("energy_per_sample_j", "energy_per_sample_j_ci95", "latency_ms")
+
+
+@dataclass(frozen=True)
+class Metered:
+    """The figures of an inference, and the `trial` in which they were measured, in plain values."""
+
+    trial: int
+    metrics: Mapping[str, float]
+    provenance: Mapping[str, str]
+    energy: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, trial: Trial) -> "Metered | None":
+        """Those that `trial` holds; None where it was not metered, or took them from another."""
+        if METERED_IN in trial.details:
+            return None
+        return cls.found(trial.id, trial.metrics, trial.provenance, trial.details)
+
+    @classmethod
+    def found(
+        cls,
+        trial: int,
+        metrics: Mapping[str, float],
+        provenance: Mapping[str, str],
+        details: Mapping[str, Any],
+    ) -> "Metered | None":
+        """Those among the figures of an outcome; None where some are missing."""
+        if "energy" not in details or any(name not in metrics for name in METRICS):
+            return None
+        return cls(
+            trial,
+            {name: metrics[name] for name in METRICS},
+            {name: provenance[name] for name in METRICS if name in provenance},
+            details["energy"],
+        )
