@@ -127,7 +127,7 @@ class Executor(ABC):
 
     @abstractmethod
     def cancel(self, job_id: int) -> None:
-        """Makes the job end with CANCELLED; a worker that does it is killed, and replaced. Of no effect once it has ended."""
+        """Makes a job that has not ended end with CANCELLED; a worker that does it is killed, and replaced."""
 
     @abstractmethod
     def close(self) -> None:

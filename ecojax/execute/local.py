@@ -21,10 +21,13 @@ from typing import IO, Any
 from ecojax.errors import ExecutorError
 from ecojax.execute.executor import End, Ended, Executor, Job, Maker, cancelled_early, described, not_started
 from ecojax.execute.log import last_lines, trim
-from ecojax.execute.worker import RAISED, READY
+from ecojax.execute.message import call, outcome
 
 # The parent's path goes along whole: the maker may be a module of a script's folder.
-PROGRAM = "import sys; sys.path[:] = sys.argv[4:]; from ecojax.execute.worker import main; main(*map(int, sys.argv[1:4]))"
+PROGRAM = """import sys
+sys.path[:] = sys.argv[4:]
+from ecojax.execute.worker import main
+main(*map(int, sys.argv[1:4]))"""
 STARTS = 3  # failures in a row that a replacement is allowed
 EXIT_S = 5.0  # from the end of a worker's connection to the end of its process
 LOOK_S = 60.0  # between two looks at the logs' sizes, while jobs are long
@@ -141,7 +144,7 @@ class LocalExecutor(Executor):
         if self._failure is not None:
             raise self._failure
         # now, so that what it raises reaches the caller, and so that later changes to an array do not
-        self._queue.append((job, pickle.dumps((job.method, job.arguments, dict(job.keywords)), protocol=5)))
+        self._queue.append((job, call(job)))
         self._dispatch()
 
     def wait(self, timeout_s: float | None = None) -> list[Ended]:
@@ -243,18 +246,13 @@ class LocalExecutor(Executor):
             raise
         if worker.killed is not None:  # too late
             return
-        try:
-            kind, content = pickle.loads(message)
-        except Exception as error:
-            kind, content = RAISED, (f"its answer cannot be read here: {error}", None)
-        exception = _exception(*content) if kind == RAISED else None
-        if kind == READY:
+        value, exception, text = outcome(message)
+        if worker.job is not None:
+            self._end(worker, End.RETURNED if text is None else End.RAISED, value, exception, text)
+        elif exception is None:
             worker.ready, worker.failed_starts = True, 0
-        elif worker.job is None:
-            worker.refusal = exception
         else:
-            end, text = (End.RETURNED, None) if exception is None else (End.RAISED, content[0])
-            self._end(worker, end, None if exception else content, exception, text)
+            worker.refusal = exception
 
     def _end(
         self,
@@ -311,20 +309,11 @@ class LocalExecutor(Executor):
                 continue
             if worker.connection.poll():  # its end, as it owes no answer: `_look` will find it
                 continue
-            worker.job, call = self._queue.popleft()
+            worker.job, message = self._queue.popleft()
             worker.began = time.monotonic()
             worker.log_from = os.fstat(worker.log.fileno()).st_size
             with suppress(OSError):  # it dies just now: `_look` will find it
-                worker.connection.send_bytes(call)
-
-
-def _exception(text: str, pickled: bytes | None) -> BaseException:
-    if pickled is not None:
-        with suppress(Exception):  # whatever a foreign constructor raises
-            exception = pickle.loads(pickled)
-            if isinstance(exception, BaseException):
-                return exception
-    return RuntimeError(text)
+                worker.connection.send_bytes(message)
 
 
 def _death(code: int) -> str:

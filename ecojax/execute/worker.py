@@ -11,15 +11,13 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from ecojax.execute.executor import described
+from ecojax.execute.message import answer, attempt
 
-READY, RETURNED, RAISED = "ready", "returned", "raised"
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -58,30 +56,13 @@ def _listen(connection: Connection, put: Callable[[bytes], None]) -> None:
 
 
 def _serve(connection: Connection, get: Callable[[], bytes], maker_fd: int) -> None:
-    try:
+    made: list[Any] = []
+
+    def make() -> None:
         with mmap.mmap(maker_fd, 0, access=mmap.ACCESS_READ) as pickled:
-            made = pickle.loads(pickled).make()
-        os.close(maker_fd)
-    except Exception as error:
-        connection.send_bytes(_raised(error))
-        return
-    connection.send_bytes(pickle.dumps((READY, None)))
-    while True:
-        call = get()
-        try:
-            method, arguments, keywords = pickle.loads(call)
-            answer = pickle.dumps((RETURNED, getattr(made, method)(*arguments, **keywords)), protocol=5)
-        except Exception as error:
-            answer = _raised(error)
-        connection.send_bytes(answer)
-        del call, answer  # they may be large
+            made.append(pickle.loads(pickled).make())
 
-
-def _raised(error: Exception) -> bytes:
-    text = described(error)
-    error.add_note(f"In the worker:\n{''.join(traceback.format_exception(error)).rstrip()}")
-    try:
-        pickled: Any = pickle.dumps(error)
-    except Exception:  # whatever a foreign __reduce__ raises
-        pickled = None
-    return pickle.dumps((RAISED, (text, pickled)))
+    connection.send_bytes(attempt(make))
+    os.close(maker_fd)
+    while made:
+        connection.send_bytes(answer(made[0], get()))

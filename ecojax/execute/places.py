@@ -1,0 +1,118 @@
+"""Where workers go: the environment variables that give each a device of its own."""
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from ecojax.errors import InputError
+
+CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+ROCM_PLUGINS = ("jax_rocm60_plugin", "jax_rocm7_plugin")
+TPU_LIBRARIES = ("libtpu",)
+
+
+def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[str, str]]:
+    """An environment for each worker on this host, in the order of CUDA's devices where they are GPUs.
+
+    device: "cpu", "gpu", "tpu", or "auto": whatever JAX would take, the CPU where there is nothing else.
+    workers: None is one for each NVIDIA GPU that CUDA_VISIBLE_DEVICES shows, else one. On a CPU they share its
+        cores; on anything else a worker has its device to itself, or its energy could not be told.
+    nvml: for tests.
+
+    Raises InputError where there is no such device, or fewer than workers.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers} makes no sense; ask for at least 1.")
+    chosen = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
+    if device == "cpu" or (device == "auto" and chosen == "cpu"):
+        return [{"JAX_PLATFORMS": "cpu"} for _ in range(workers or 1)]
+    if device in ("auto", "gpu") and _installed(CUDA_PLUGINS):
+        boards = _visible(nvml, os.environ)
+        if boards:
+            if workers is not None and workers > len(boards):
+                raise _too_many(workers, f"{len(boards)} visible GPU{'s' * (len(boards) > 1)}")
+            # The CPU stays a backend beside it; named, a GPU that fails is an error, not a fall to the CPU.
+            return [
+                {
+                    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                    "CUDA_VISIBLE_DEVICES": board,
+                    "JAX_PLATFORMS": "cuda,cpu",
+                }
+                for board in boards[:workers]
+            ]
+    others = {"gpu": ROCM_PLUGINS, "tpu": TPU_LIBRARIES, "auto": ROCM_PLUGINS + TPU_LIBRARIES}
+    if _installed(others[device]):  # these JAX finds by itself
+        if workers is not None and workers > 1:
+            raise _too_many(workers, "one worker on TPUs and AMD GPUs")
+        return [{}]
+    if device == "auto":
+        return places("cpu", workers)
+    remedy = (
+        "install 'ecojax[cuda]' where an NVIDIA driver is, and look at CUDA_VISIBLE_DEVICES and nvidia-smi"
+        if device == "gpu"
+        else "run where there is one, with jax[tpu] installed"
+    )
+    raise InputError(f"--device {device} was asked for, but there is none that JAX can use here; {remedy}.")
+
+
+def _too_many(workers: int, have: str) -> InputError:
+    return InputError(
+        f"--workers {workers} is more than a device for each: there is room for {have}. Metering needs a device to "
+        "itself; ask for fewer, or add hosts with Ray."
+    )
+
+
+def _installed(modules: tuple[str, ...]) -> bool:
+    return any(find_spec(module) is not None for module in modules)
+
+
+def _visible(nvml: Any, environment: Mapping[str, str]) -> list[str]:
+    """What to write into CUDA_VISIBLE_DEVICES for each device that it shows now: the UUID of a board, or a MIG id."""
+    boards = _boards(nvml)
+    value = environment.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return [uuid for uuid, _ in boards]
+    visible: list[str] = []
+    for entry in (entry.strip() for entry in value.split(",")):
+        if entry.startswith("MIG-"):
+            visible.append(entry)
+            continue
+        if entry.isdecimal():
+            if len({name for _, name in boards}) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+                raise InputError(
+                    f"CUDA_VISIBLE_DEVICES={value!r} counts GPUs, which differ on this host, by speed; set "
+                    "CUDA_DEVICE_ORDER=PCI_BUS_ID, or name them by UUID."
+                )
+            matches = [uuid for uuid, _ in boards][int(entry) : int(entry) + 1]
+        else:
+            matches = [uuid for uuid, _ in boards if entry.startswith("GPU-") and uuid.startswith(entry)]
+        if len(matches) != 1:  # CUDA ignores everything from here on
+            break
+        visible += matches
+    return visible
+
+
+def _boards(nvml: Any) -> list[tuple[str, str]]:
+    """UUID and name of each NVIDIA board, in PCI order; none where there is no driver."""
+    if nvml is None:
+        import pynvml
+
+        nvml = pynvml
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        return []
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByIndex(k) for k in range(nvml.nvmlDeviceGetCount())]
+        return [(_text(nvml.nvmlDeviceGetUUID(h)), _text(nvml.nvmlDeviceGetName(h))) for h in handles]
+    except nvml.NVMLError as error:
+        raise InputError(
+            f"NVML does not list this host's GPUs ({error}); check them with nvidia-smi."
+        ) from None
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,452 @@
+"""Jobs on the nodes of a Ray cluster, one actor a worker. Who runs where is Ray's decision."""
+
+import logging
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
+from typing import Any
+
+from ecojax.errors import ExecutorError, InputError
+from ecojax.execute.executor import (
+    End,
+    Ended,
+    Executor,
+    Job,
+    Maker,
+    cancelled_early,
+    described,
+    not_started,
+)
+from ecojax.execute.log import CHARACTERS, last_lines
+from ecojax.execute.message import call, outcome
+
+STARTS = 3  # failures in a row that a replacement is allowed
+LOOK_S = 3.0  # between two looks at what the cluster has
+CONNECT_S = 10.0
+GONE_S = 10.0  # from the order to kill an actor to its end
+
+
+class _Worker:
+    """A place for an actor, the actor that is there now, and the job it does."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.actor: Any = None
+        self.answer: Any = None  # the reference to what it is busy with
+        self.begun: Any = None  # one that is there before the actor begins with the job
+        self.node, self.host, self.log = "", "", ""
+        self.ready = False
+        self.failed_starts = 0
+        self.job: Job | None = None
+        self.message = b""
+        self.began = 0.0
+        self.killed: End | None = None  # why, where it was us
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and self.job is None
+
+    @property
+    def deadline(self) -> float | None:
+        if self.job is None or self.job.timeout_s is None or self.killed:
+            return None
+        return self.began + self.job.timeout_s
+
+
+class RayExecutor(Executor):
+    """One actor for each worker, asked for anew where it dies.
+
+    address: "local" starts Ray on this host, "auto" or "host:port" joins a cluster, None is Ray's own rule
+        (RAY_ADDRESS, a cluster that this host belongs to, else one of its own). A Ray that this process has
+        started already is used as it is, and left running.
+    workers: this many are asked for, and those that do not fit wait until the cluster grows; None is as many as
+        fit on its nodes, also on those that join or leave later.
+    gpus_per_worker, cpus_per_worker: what Ray sets aside for each; it makes only these GPUs visible.
+    environment: variables set before the maker is called. All nodes need this Python and this ecojax.
+
+    A job whose node goes away ends as LOST; one whose worker had died before it began is begun by another.
+    """
+
+    def __init__(
+        self,
+        maker: Maker,
+        *,
+        address: str | None,
+        workers: int | None,
+        gpus_per_worker: float,
+        cpus_per_worker: float,
+        environment: Mapping[str, str] = {},
+    ):
+        if workers is not None and workers < 1:
+            raise InputError(f"{workers} workers make no sense; ask for at least 1.")
+        if gpus_per_worker < 0 or cpus_per_worker < 0 or gpus_per_worker + cpus_per_worker == 0:
+            raise InputError(
+                f"A worker of {gpus_per_worker:g} GPUs and {cpus_per_worker:g} CPUs cannot be placed; "
+                "give it some of either."
+            )
+        self._maker = maker
+        self._address = address
+        self._asked = workers
+        self._needs = {"GPU": gpus_per_worker, "CPU": cpus_per_worker}
+        self._environment = dict(environment)
+        self._ray: Any = None
+        self._ours = False  # whether this process's Ray is
+        self._actor_class: Any = None
+        self._pickled_maker: Any = None
+        self._members: list[_Worker] = []
+        self._names = 0
+        self._looked = 0.0
+        self._queue: deque[tuple[Job, bytes]] = deque()
+        self._again: set[int] = set()  # jobs begun a second time, as their worker was dead
+        self._ended: list[Ended] = []
+        self._up = False
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        if self._up:
+            return
+        try:
+            import ray
+        except ImportError:
+            raise InputError("Running on a cluster needs Ray: pip install 'ecojax[ray]'.") from None
+        self._ray = ray
+        try:
+            if not ray.is_initialized():
+                self._connect()
+            self._actor_class = _actor_class()
+            self._pickled_maker = ray.put(pickle.dumps(self._maker, protocol=5))
+            if self._asked is None and self._room() == 0:
+                raise ExecutorError(
+                    f"No node of the Ray cluster has {self._need()} for a worker; ask for less, or add a node."
+                )
+            self._resize()
+            while not any(worker.ready for worker in self._members):
+                self._look(None)
+                if self._failure is not None:
+                    raise self._failure
+            self._up = True
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def workers(self) -> int:
+        return len(self._members)
+
+    @property
+    def free(self) -> int:
+        if self._up:
+            self._look(0.0)
+        return sum(worker.idle for worker in self._members)  # none is while jobs are queued
+
+    @property
+    def running(self) -> Sequence[Job]:
+        begun = sorted((w for w in self._members if w.job is not None), key=lambda worker: worker.began)
+        return (*(worker.job for worker in begun if worker.job is not None), *(job for job, _ in self._queue))
+
+    def submit(self, job: Job) -> None:
+        if not self._up:
+            raise not_started()
+        if self._failure is not None:
+            raise self._failure
+        self._queue.append((job, call(job)))
+        self._dispatch()
+
+    def wait(self, timeout_s: float | None = None) -> list[Ended]:
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        if self._up:
+            self._look(0.0)
+        while not self._ended and self.running:
+            if self._failure is not None:
+                raise self._failure
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            self._look(left)
+        ended, self._ended = self._ended, []
+        return ended
+
+    def cancel(self, job_id: int) -> None:
+        named = [job for job, _ in self._queue if job.id == job_id]
+        self._queue = deque(entry for entry in self._queue if entry[0].id != job_id)
+        self._ended += [cancelled_early(job) for job in named]
+        for worker in self._members:
+            if worker.job is not None and worker.job.id == job_id:
+                self._kill(worker, End.CANCELLED)
+
+    def close(self) -> None:
+        ray = self._ray
+        if ray is not None and ray.is_initialized():
+            for worker in self._members:
+                self._kill(worker, End.CANCELLED)
+            # What an actor that is gone is asked fails: until then, it may still hold its device.
+            asked = [worker.actor.begin.remote() for worker in self._members]
+            if asked:
+                ray.wait(asked, num_returns=len(asked), timeout=GONE_S)
+            if self._ours:
+                ray.shutdown()
+        self._ours = self._up = False
+        self._pickled_maker = self._failure = None
+        self._members, self._ended = [], []
+        self._queue.clear()
+        self._again.clear()
+
+    def _connect(self) -> None:
+        ray = self._ray
+        _require_listener(self._address)
+        with _handlers_kept():
+            try:
+                ray.init(
+                    address=self._address,
+                    log_to_driver=False,
+                    include_dashboard=False if self._address == "local" else None,
+                    logging_level=logging.WARNING,
+                )
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                raise ExecutorError(_no_cluster(self._address, str(error))) from None
+        self._ours = True
+
+    def _need(self) -> str:
+        return f"{self._needs['GPU']:g} GPUs and {self._needs['CPU']:g} CPUs"
+
+    def _room(self) -> int:
+        """How many workers fit on the nodes that there are, were there nobody else's."""
+        room = 0
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                has = node["Resources"]
+                room += min(int(has.get(kind, 0.0) / need) for kind, need in self._needs.items() if need)
+        return room
+
+    def _resize(self) -> None:
+        self._looked = time.monotonic()
+        target = self._asked if self._asked is not None else self._room()
+        while len(self._members) < target:
+            worker = _Worker(f"worker-{self._names}")
+            self._names += 1
+            self._members.append(worker)
+            self._spawn(worker)
+        for worker in reversed([w for w in self._members if not w.ready][: len(self._members) - target]):
+            self._kill(worker, End.CANCELLED)
+            self._members.remove(worker)
+
+    def _spawn(self, worker: _Worker) -> None:
+        worker.ready, worker.killed = False, None
+        worker.node = worker.host = worker.log = ""
+        worker.actor = self._actor_class.options(
+            num_cpus=self._needs["CPU"], num_gpus=self._needs["GPU"], max_restarts=0, max_concurrency=1
+        ).remote(sys.path, self._environment)
+        worker.answer = worker.actor.make.remote(self._pickled_maker)
+
+    def _kill(self, worker: _Worker, why: End) -> None:
+        worker.killed = why
+        self._ray.kill(worker.actor, no_restart=True)
+
+    def _look(self, timeout_s: float | None) -> None:
+        """Takes in what workers say until `timeout_s`, the first word or the next deadline, and acts upon it."""
+        deadlines = [worker.deadline for worker in self._members if worker.deadline is not None]
+        limits = [max(0.0, deadline - time.monotonic()) for deadline in deadlines]
+        limits += [LOOK_S] if timeout_s is None else [timeout_s, LOOK_S]
+        waiting = {worker.answer: worker for worker in self._members if worker.answer is not None}
+        if waiting:
+            answers, _ = self._ray.wait(list(waiting), timeout=min(limits))
+            if answers:
+                answers, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            for answer in answers:
+                self._hear(waiting[answer])
+        else:
+            time.sleep(min(limits))
+        now = time.monotonic()
+        for worker in self._members:
+            if worker.deadline is not None and worker.deadline <= now:
+                self._kill(worker, End.TIMEOUT)
+        if now - self._looked >= LOOK_S:
+            self._resize()
+        self._dispatch()
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            message = self._ray.get(worker.answer)
+        except self._ray.exceptions.RayError as error:
+            worker.answer = None
+            self._replace(worker, error)
+            return
+        if worker.killed is not None:  # too late; that it is gone will be told by whatever it is asked next
+            worker.answer = worker.actor.begin.remote()
+            return
+        worker.answer = None
+        if worker.job is not None:
+            value, exception, text = outcome(message)
+            self._end(worker, End.RETURNED if text is None else End.RAISED, value, exception, text)
+            return
+        made, worker.node, worker.host, worker.log = message
+        _, refusal, text = outcome(made)
+        if refusal is None:
+            worker.ready, worker.failed_starts = True, 0
+            worker.name = f"{worker.name.partition(' ')[0]} on {worker.host}"
+        else:
+            self._ray.kill(worker.actor, no_restart=True)
+            self._refuse(worker, refusal, str(text))
+
+    def _end(
+        self,
+        worker: _Worker,
+        end: End,
+        value: Any = None,
+        exception: BaseException | None = None,
+        error: str | None = None,
+    ) -> None:
+        assert worker.job is not None
+        seconds = time.monotonic() - worker.began
+        self._ended.append(Ended(worker.job, end, value, exception, error, worker.name, seconds))
+        self._again.discard(worker.job.id)
+        worker.job, worker.message, worker.begun = None, b"", None
+
+    def _replace(self, worker: _Worker, error: Exception) -> None:
+        """Acts upon an actor's death, which `error` tells of."""
+        lost = self._is_lost(worker, error)
+        # the line that says why, without Ray's guesses at causes
+        reason = str(error).strip().splitlines()[-1].partition(" Some common causes")[0][:CHARACTERS]
+        job = worker.job
+        if job is not None:
+            if worker.killed is End.TIMEOUT:
+                self._end(worker, End.TIMEOUT, error=f"It ran longer than its {job.timeout_s:g} s.")
+            elif worker.killed is not None:
+                self._end(worker, worker.killed, error="It was cancelled while it ran.")
+            elif job.id not in self._again and not self._has_begun(worker):
+                self._again.add(job.id)
+                self._queue.appendleft((job, worker.message))
+                worker.job = None
+            elif lost:
+                self._end(
+                    worker, End.LOST, error=f"The node {worker.host} of {worker.name} went away: {reason}"
+                )
+            else:
+                self._end(worker, End.CRASHED, error=f"Its process died: {reason}{_said(worker)}")
+        elif not worker.ready and worker.killed is None and not lost:
+            self._refuse(worker, error, reason)
+            return
+        with suppress(self._ray.exceptions.RayError):  # one that was out of reach only may come back
+            self._ray.kill(worker.actor, no_restart=True)
+        self._spawn(worker)
+
+    def _refuse(self, worker: _Worker, refusal: BaseException, reason: str) -> None:
+        worker.failed_starts += 1
+        if worker.failed_starts < (STARTS if self._up else 1):
+            self._spawn(worker)
+        elif not self._up and not isinstance(refusal, self._ray.exceptions.RayError):
+            self._failure = refusal
+        else:
+            self._failure = ExecutorError(
+                f"{worker.name} does not start, {worker.failed_starts} times in a row: {reason}. Remove the cause, and "
+                "go on from there."
+            )
+
+    def _is_lost(self, worker: _Worker, error: Exception) -> bool:
+        errors = self._ray.exceptions
+        if isinstance(error, (errors.ActorUnavailableError, errors.NodeDiedError, errors.ObjectLostError)):
+            return True
+        if getattr(error, "preempted", False):
+            return True
+        return any(node["NodeID"] == worker.node and not node["Alive"] for node in self._ray.nodes())
+
+    def _has_begun(self, worker: _Worker) -> bool:
+        try:
+            self._ray.get(worker.begun, timeout=0)
+        except self._ray.exceptions.RayError:
+            return False
+        return True
+
+    def _dispatch(self) -> None:
+        for worker in self._members:
+            if not self._queue:
+                return
+            if worker.idle and worker.killed is None:
+                worker.job, worker.message = self._queue.popleft()
+                worker.began = time.monotonic()
+                worker.begun = worker.actor.begin.remote()
+                worker.answer = worker.actor.call.remote(worker.message)
+
+
+def _actor_class() -> Any:
+    """Made here and imported by nobody, so that Ray sends its code along and it can find ecojax on its node."""
+    import ray
+
+    class Worker:
+        def __init__(self, path: list[str], environment: dict[str, str]):
+            import faulthandler
+
+            os.environ.update(environment)
+            sys.path += [folder for folder in path if folder not in sys.path]
+            faulthandler.enable(all_threads=False)
+            self.made: Any = None
+
+        def make(self, pickled_maker: bytes) -> tuple[bytes, str, str, str]:
+            from ecojax.execute.message import attempt
+
+            def make() -> None:
+                self.made = pickle.loads(pickled_maker).make()
+
+            log = os.readlink("/proc/self/fd/2") if sys.platform == "linux" else ""
+            return attempt(make), ray.get_runtime_context().get_node_id(), socket.gethostname(), log
+
+        def begin(self) -> None:
+            """Answers when it is this call's turn."""
+
+        def call(self, message: bytes) -> bytes:
+            from ecojax.execute.message import answer
+
+            return answer(self.made, message)
+
+    return ray.remote(Worker)
+
+
+def _said(worker: _Worker) -> str:
+    if not worker.log or worker.host != socket.gethostname():
+        return f" Its last words are in {worker.log} on {worker.host}." if worker.log else ""
+    try:
+        with FileIO(worker.log) as log:
+            lines = last_lines(log)
+    except OSError:
+        return ""
+    return f" Its last words:\n{lines}" if lines else ""
+
+
+def _require_listener(address: str | None) -> None:
+    """Ray waits for minutes for a cluster that is not there, and then ends the process."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except OSError as error:
+        raise ExecutorError(_no_cluster(address, described(error))) from None
+
+
+def _no_cluster(address: str | None, why: str) -> str:
+    return (
+        f"There is no Ray cluster at {address!r} ({why.strip()}). Start one with `ray start --head --port 6379` "
+        'and give its host:6379, or use "local".'
+    )
+
+
+class _handlers_kept:  # noqa: N801 (it is used like a function)
+    """Ray takes over signals of the process that starts it; what a program does upon them is its own decision."""
+
+    def __enter__(self) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        self._kept = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)} if main else {}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._kept.items():
+            # without one of its own, Ray's clean exit upon SIGTERM is better than none
+            if callable(handler):
+                signal.signal(number, handler)

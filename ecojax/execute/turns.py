@@ -1,0 +1,63 @@
+"""Who has the host to itself: a reader-writer lock among processes, for work that must not be disturbed."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+
+class Turns:
+    """Many processes share a room, or one is alone in it.
+
+    Who wants to be alone keeps newcomers out while it waits for those inside, so it is never starved. The kernel
+    holds the locks (flock), so those of a process that dies are released. One object a process, used by one
+    thread; it can be sent to others.
+
+    folder: on a disk of this host, made where it is missing, the same for all who share; None where nobody
+        else is, and nothing is locked.
+    """
+
+    def __init__(self, folder: Path | None):
+        self._folder = folder
+        self._inside = False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Together with others that share. Raises RuntimeError inside of a turn of this object's."""
+        with self._entered(), ExitStack() as room:
+            with self._locked("turnstile", fcntl.LOCK_EX):
+                room.enter_context(self._locked("room", fcntl.LOCK_SH))
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Without anybody else. Raises RuntimeError inside of a turn of this object's."""
+        with self._entered(), self._locked("turnstile", fcntl.LOCK_EX), self._locked("room", fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        if self._inside:
+            raise RuntimeError(
+                "A turn within a turn would wait for itself for ever; leave the one before the other."
+            )
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
+
+    @contextmanager
+    def _locked(self, name: str, operation: int) -> Iterator[None]:
+        if self._folder is None:
+            yield
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, operation)
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing would not do while a fork has the file, too
+            os.close(file)
