@@ -14,8 +14,8 @@ class Turns:
     holds the locks (flock), so those of a process that dies are released. One object a process, used by one
     thread; it can be sent to others.
 
-    folder: exists, on a disk of this host, the same for all who share; None where nobody else is, and nothing
-        is locked.
+    folder: on a disk of this host, made where it is missing, the same for all who share; None where nobody
+        else is, and nothing is locked.
     """
 
     def __init__(self, folder: Path | None):
@@ -53,6 +53,7 @@ class Turns:
         if self._folder is None:
             yield
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         file = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, operation)

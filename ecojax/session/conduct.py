@@ -62,7 +62,10 @@ def conduct(
         replicate=settings.replicate,
         prior=prior_map(task.space),
     )
-    kind = crew.facts["device_kind"] if "energy_per_sample_j" in settings.objectives else None
+    # figures of two kinds of devices make no objective; metered apart, they are of one whoever trains
+    of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
+    alike = bool(of_a_device) and settings.meter_device is None
+    kind = crew.facts["device_kind"] if alike else None
     with _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:

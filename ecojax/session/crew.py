@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
 from ecojax.execute.executor import End, Executor, Job, Maker
-from ecojax.session.workplace import Workplace, load_task
+from ecojax.session.workplace import Workplace, load_task, precision_on
 from ecojax.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def assemble(
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
     with ExitStack() as stack:
-        if settings.executor == "inline" or meter is not None:
+        if meter is not None or (settings.executor == "inline" and settings.meter_device is None):
             executor, task, turns = _inline(stack, settings, source, meter, on_data)
         else:
             executor, task, turns = _apart(stack, settings, source, on_data)
@@ -104,41 +104,86 @@ def _apart(
     # the devices are the workers'; a second process that takes hold of an accelerator takes its memory, too
     jax.config.update("jax_platforms", "cpu")
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
-    task = load_task(
-        settings, source, "float32" if settings.precision == "auto" else settings.precision, on_data
-    )
-    keywords = {"settings": settings.model_dump(mode="json", exclude_none=True), "source": source}
+    precision = "float32" if settings.precision == "auto" else settings.precision
+    task = load_task(settings, source, precision, on_data)
+    folder = tempfile.mkdtemp(prefix="ecojax-turns-")
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+
+    def maker(of: SearchSettings, turns: str | None) -> Maker:
+        record = of.model_dump(mode="json", exclude_none=True)
+        return Maker(MAKER, {"settings": record, "source": source, "turns": turns})
+
+    if settings.meter_device is None:
+        executor, turns = _workers(settings, maker, folder)
+        return executor, task, Turns(None if turns is None else Path(turns))
+    from ecojax.execute.local import LocalExecutor
+    from ecojax.session.apart import MeteredApart
+
+    place = _place_of(settings.meter_device)
+    device = settings.meter_device.partition(":")[0]
+    metering = settings.model_copy(update={"device": device})
+    meters = LocalExecutor(maker(metering, folder), environments=[place], log_folder=None)
+    # what is metered is what was trained: in the precision of the device that meters
+    trained = settings.model_copy(update={"precision": precision_on(device, settings.precision)})
+    trainers, _ = _workers(trained, maker, folder, but=place)
+    return MeteredApart(trainers, meters), task, Turns(Path(folder))
+
+
+def _workers(
+    settings: SearchSettings,
+    maker: Callable[[SearchSettings, str | None], Maker],
+    folder: str,
+    but: Mapping[str, str] | None = None,
+) -> tuple[Executor, str | None]:
+    """Those that train, and the folder in which they take turns, where they need to; none on the GPU of `but`."""
     if settings.executor == "ray":
         from ecojax.execute.ray import RayExecutor
 
-        on_gpu = settings.device in ("auto", "gpu")
-        return (
-            RayExecutor(
-                Maker(MAKER, keywords),
-                address=settings.ray_address,
-                workers=settings.workers,
-                gpus_per_worker=1.0 if on_gpu and settings.device == "gpu" else 0.0,
-                cpus_per_worker=1.0,
-            ),
-            task,
-            Turns(None),
+        gpus = {"gpu": 1.0, "cpu": 0.0}.get(settings.device)
+        executor = RayExecutor(
+            maker(settings, folder),
+            address=settings.ray_address or "auto",
+            workers=settings.workers,
+            gpus_per_worker=gpus,
+            cpus_per_worker=1.0,
         )
+        return executor, folder
     from ecojax.execute.local import LocalExecutor
     from ecojax.execute.places import places
 
     if settings.ray_address is not None:
         raise InputError("--ray-address is of --executor ray; add that, or leave it out")
+    if settings.executor == "inline":
+        raise InputError("--meter-device needs workers; leave --executor inline out")
     environments = places(settings.device, settings.workers)
-    folder = None
-    if len(environments) > 1:
-        folder = tempfile.mkdtemp(prefix="ecojax-turns-")
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    on_cpu = all(one.get("JAX_PLATFORMS") == "cpu" for one in environments)
-    shared = folder if on_cpu else None  # workers with a device each do not disturb one another
-    executor = LocalExecutor(
-        Maker(MAKER, keywords | {"turns": shared}), environments=environments, log_folder=None
-    )
-    return executor, task, Turns(None if shared is None else Path(shared))
+    if but is not None and "CUDA_VISIBLE_DEVICES" in but:
+        environments = [
+            one for one in environments if one.get("CUDA_VISIBLE_DEVICES") != but["CUDA_VISIBLE_DEVICES"]
+        ]
+        if not environments:
+            raise InputError(
+                f"--meter-device {settings.meter_device} leaves no GPU to train on; leave it out, or train with "
+                "--device cpu"
+            )
+    turns = folder if len(environments) > 1 or but is not None else None
+    return LocalExecutor(maker(settings, turns), environments=environments, log_folder=None), turns
+
+
+def _place_of(meter_device: str) -> dict[str, str]:
+    """The environment of "cpu", "gpu" or "gpu:1". Raises `InputError` where there is no such device."""
+    from ecojax.execute.places import places
+
+    device, _, number = meter_device.partition(":")
+    if device not in ("cpu", "gpu", "tpu") or (number and not number.isdecimal()):
+        raise InputError(
+            f"--meter-device '{meter_device}' is no device; write cpu, gpu or, for instance, gpu:1"
+        )
+    found = places(device, None)
+    if int(number or 0) >= len(found):
+        raise InputError(
+            f"--meter-device {meter_device} is not there: this host has {len(found)} of that kind"
+        )
+    return found[int(number or 0)]
 
 
 def _of_data(task: "ImageClassification") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ecojax.settings import SearchSettings
 if TYPE_CHECKING:
     from ecojax.data import Progress
     from ecojax.energy import Energy, Meter
+    from ecojax.energy.turns import Turns
     from ecojax.tasks import ImageClassification
     from ecojax.trial.outcome import Outcome
 
@@ -24,7 +25,7 @@ class Workplace:
     Args:
         settings: of the search. source: what they came from, for errors.
         meter: one to use in place of that of the settings; it stays open.
-        turns: the folder in which those who share the host's processors take turns; None where nobody does.
+        turns: a folder in which those who compute on this host's processors take turns; None where nobody else does.
         on_data: hears of downloads and decoding.
 
     Raises:
@@ -41,7 +42,6 @@ class Workplace:
         on_data: "Callable[[Progress], None] | None" = None,
     ):
         from ecojax.energy import open_meter
-        from ecojax.energy.turns import Turns
         from ecojax.train.compilation import use_persistent_cache
         from ecojax.trial.evaluator import Evaluator
         from ecojax.trial.rungs import can_stop, rungs
@@ -61,7 +61,7 @@ class Workplace:
                 rungs=rungs(settings.epochs) if stops else (),
                 inference_batch=settings.inference_batch,
                 energy_ci=settings.energy_ci,
-                turns=Turns(None if turns is None else Path(turns)),
+                turns=_turns(turns if backend == "cpu" else None),
             )
         except BaseException:
             self.close()
@@ -128,6 +128,15 @@ class Workplace:
 def make(settings: Mapping[str, Any], source: str, turns: str | None = None) -> Workplace:
     """A `Workplace`, from settings as the study stores them."""
     return Workplace(SearchSettings.model_validate(dict(settings)), source, turns=turns)
+
+
+def _turns(folder: str | None) -> "Turns":
+    from ecojax.energy.turns import Turns
+
+    if folder is None:
+        return Turns(None)
+    Path(folder).mkdir(mode=0o700, exist_ok=True)  # of another host it is not there yet
+    return Turns(Path(folder))
 
 
 def load_task(

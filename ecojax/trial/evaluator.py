@@ -137,19 +137,27 @@ class Evaluator:
     ) -> dict[int, Energy]:
         """The energy of an inference of several trained networks, measured in turns.
 
-        networks: configuration and arrays, by any number. Raises MeterError where a gate or the meter fails.
+        networks: configuration and arrays, by any number; those of one network get one figure. Raises MeterError where
+        a gate or the meter fails.
         """
+        names: dict[Any, str] = {}
         prepared = {}
         with self._turns.alone():
             for number, (configuration, arrays) in networks.items():
-                network = self.task.program(configuration).network
+                network = self.task.network(configuration)
+                if network in names:
+                    continue
+                names[network] = str(number)
                 prepared[str(number)] = prepare(
                     network.logits, network.from_arrays(arrays), self._ring, batch_size=self.inference_batch
                 )
             found = compare(
                 prepared, meter=self.meter, confidence_target=confidence_target, calibration=self._calibration
             )
-        return {number: found[str(number)] for number in networks}
+        return {
+            number: found[names[self.task.network(configuration)]]
+            for number, (configuration, _) in networks.items()
+        }
 
     def _built(self, configuration: Mapping[str, Any], record: "_Record") -> TrainingProgram:
         """The program of a configuration, with what is known of it beforehand put on record."""

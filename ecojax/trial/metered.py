@@ -22,7 +22,7 @@ class Metered:
     @classmethod
     def of(cls, trial: Trial) -> "Metered | None":
         """Those that `trial` holds; None where it was not metered, or took them from another."""
-        if METERED_IN in trial.details:
+        if trial.details.get(METERED_IN, trial.id) != trial.id:
             return None
         return cls.found(trial.id, trial.metrics, trial.provenance, trial.details)
 

@@ -31,6 +31,7 @@ SMALL = {
     "--family": "mlp",
     "--train-size": "300",
     "--energy-ci": "0.2",
+    "--executor": "inline",
 }
 
 _BLOCK = re.compile(

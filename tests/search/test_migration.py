@@ -6,7 +6,6 @@ import pytest
 from inline_workers import inline
 
 import ecojax
-from ecojax import api
 from ecojax.errors import EcojaxError, InputError, StudyError
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
@@ -23,6 +22,7 @@ NEW = SearchSpace(
 )  # narrower, without flip, with a norm
 OBJECTIVES = ("accuracy", "parameters")
 SMALL = {
+    "executor": "inline",
     "dataset": "digits",
     "families": ["mlp"],
     "train_size": 300,
@@ -108,7 +108,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setattr(
         Evaluator, "__call__", lambda self, configuration, seed, **_: pretended(configuration, seed)
     )
-    monkeypatch.setattr(api, "_read_test_set", lambda *_: None)
+    monkeypatch.setattr("ecojax.session.conduct._read_test_set", lambda *_: None)
     folder = tmp_path / "study"
     ecojax.search(
         **SMALL,

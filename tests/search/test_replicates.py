@@ -157,6 +157,7 @@ def test_a_negative_interval_is_refused() -> None:
 def test_a_search_of_digits_repeats_and_exports_one_training(tmp_path) -> None:
     """Two trainings of one network differ; the card states the exported one's figures and names the other's."""
     options = {
+        "executor": "inline",
         "dataset": "digits",
         "families": ["mlp"],
         "train_size": 300,

@@ -7,7 +7,6 @@ from typing import get_args
 import pytest
 
 import ecojax
-from ecojax import api
 from ecojax.errors import EcojaxError, InputError, StudyError
 from ecojax.search.engine import PROPOSERS
 from ecojax.search.loop import Listener
@@ -26,6 +25,7 @@ SPACE = SearchSpace(
     ]
 )
 SMALL = {
+    "executor": "inline",
     "dataset": "digits",
     "families": ["mlp"],
     "train_size": 300,
@@ -119,7 +119,7 @@ def pretended(monkeypatch) -> None:
         return Outcome(Status.COMPLETE, {"accuracy": width / 1000, "parameters": 100.0 * width})
 
     monkeypatch.setattr(Evaluator, "__call__", evaluate)
-    monkeypatch.setattr(api, "_read_test_set", lambda *_: None)
+    monkeypatch.setattr("ecojax.session.conduct._read_test_set", lambda *_: None)
 
 
 def study(folder, configurations, *, complete=True):
