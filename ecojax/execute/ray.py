@@ -345,9 +345,9 @@ class RayExecutor(Executor):
         elif not self._up and not isinstance(refusal, self._ray.exceptions.RayError):
             self._failure = refusal
         else:
+            times = f", {worker.failed_starts} times in a row" if self._up else ""
             self._failure = ExecutorError(
-                f"{worker.name} does not start, {worker.failed_starts} times in a row: {reason}. Remove the cause, and "
-                "go on from there."
+                f"{worker.name} does not start{times}: {reason}. Remove the cause, and go on from there."
             )
 
     def _is_lost(self, worker: _Worker, error: Exception) -> bool:
