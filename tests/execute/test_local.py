@@ -1,7 +1,6 @@
 """Workers in processes of this host: every end that a job can come to, and that nothing outlives its driver."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -25,12 +24,16 @@ def one(maker):
         yield executor
 
 
-def ends(executor) -> dict:
-    """All that has been submitted, by number."""
+def all_ended(executor) -> list:
     ended = []
     while executor.running:
         ended += executor.wait()
-    return {each.job.id: each for each in ended}
+    return ended
+
+
+def ends(executor) -> dict:
+    """All that has been submitted, by number."""
+    return {ended.job.id: ended for ended in all_ended(executor)}
 
 
 def alive(pid: int) -> bool:
@@ -203,13 +206,10 @@ def test_cancelling_ends_running_and_queued_jobs_alike(one):
     assert not alive(pid)
 
 
-def test_jobs_begin_in_the_order_of_their_submission(one, tmp_path):
+def test_jobs_begin_in_the_order_of_their_submission(one):
     for k in (3, 1, 2, 0):
         one.submit(Job(k, "add", (k,)))
-    order = []
-    while one.running:
-        order += [ended.job.id for ended in one.wait()]
-    assert order == [3, 1, 2, 0]
+    assert [ended.job.id for ended in all_ended(one)] == [3, 1, 2, 0]
 
 
 def test_waiting_ends_with_the_timeout_or_at_once_where_nothing_runs(one):
@@ -235,7 +235,7 @@ def test_each_worker_has_its_own_variables_before_its_interpreter_starts(maker):
     assert os.environ.get("PYTHONHASHSEED") not in ("1", "2")
 
 
-def test_waiting_does_not_wait_for_a_replacement(tmp_path):
+def test_waiting_does_not_wait_for_a_replacement():
     slow = Maker("workload:SlowToMake", {"seconds": 1.5})
     with LocalExecutor(slow, environments=[{}, {}]) as executor:
         assert until(lambda: executor.free == 2)
@@ -273,11 +273,9 @@ def test_three_replacements_that_do_not_start_are_the_end(tmp_path):
         executor.submit(Job(0, "kill_itself"))
         executor.submit(Job(1, "kill_itself"))  # by the first replacement
         executor.submit(Job(2, "kill_itself"))
-        ended = []
+        assert [executor.wait()[0].end for _ in range(2)] == [End.CRASHED, End.CRASHED]
         with pytest.raises(ExecutorError, match=r"(?s)3 times in a row.*device is gone.*no such device"):
-            while executor.running:
-                ended += executor.wait()
-        assert [each.end for each in ended] == [End.CRASHED, End.CRASHED]
+            executor.wait()
         with pytest.raises(ExecutorError, match="worker-0 does not start"):
             executor.submit(Job(3, "kill_itself"))
 
@@ -311,7 +309,7 @@ def test_a_log_is_kept_where_it_was_asked_for_and_stays_small(maker, tmp_path):
     assert log.read_text().rstrip("\n").endswith("after the flood\nthe last words")
 
 
-def test_an_interrupt_of_the_group_hits_the_driver_alone(maker):
+def test_an_interrupt_of_the_group_hits_the_driver_alone():
     program = """
 import os, signal, sys
 sys.path.append(sys.argv[1])
@@ -343,7 +341,7 @@ except ChildProcessError:
     assert done.stdout.splitlines() == ["interrupted [0]", "returned 1.0", "nobody is left"], done.stderr
 
 
-def test_an_interrupt_during_the_start_leaves_nothing(maker):
+def test_an_interrupt_during_the_start_leaves_nothing():
     program = """
 import os, signal, sys
 sys.path.append(sys.argv[1])
@@ -411,8 +409,14 @@ def test_the_driver_sustains_hundreds_of_small_jobs_a_second(maker):
 
 def test_crashes_timeouts_and_cancellations_at_random_lose_no_job(maker):
     random = np.random.default_rng(0)
-    kinds = random.choice(["add", "kill_itself", "sleep", "cancel", "raise_meter_error"], 60, p=[0.6, 0.1, 0.1, 0.1, 0.1])  # fmt: skip
-    expected = {"add": End.RETURNED, "kill_itself": End.CRASHED, "sleep": End.TIMEOUT, "cancel": End.CANCELLED, "raise_meter_error": End.RAISED}  # fmt: skip
+    expected = {
+        "add": End.RETURNED,
+        "kill_itself": End.CRASHED,
+        "sleep": End.TIMEOUT,
+        "cancel": End.CANCELLED,
+        "raise_meter_error": End.RAISED,
+    }
+    kinds = random.choice(list(expected), 60, p=[0.6, 0.1, 0.1, 0.1, 0.1])
     with LocalExecutor(maker, environments=[{}] * 3) as executor:
         for k, kind in enumerate(kinds):
             if kind in ("sleep", "cancel"):

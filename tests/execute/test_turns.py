@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,9 @@ def test_nobody_is_inside_beside_one_who_is_alone(tmp_path):
     assert len(alone) > 20
     assert len(together) > 20
     inside = sorted(alone)
-    assert all(first[1] <= second[0] for first, second in zip(inside, inside[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(inside))
     assert not any(a[0] < s[1] and s[0] < a[1] for a in alone for s in together)
-    assert any(first[1] > second[0] for first, second in zip(together, together[1:], strict=False))
+    assert any(first[1] > second[0] for first, second in pairwise(together))
 
 
 def test_one_who_wants_to_be_alone_is_not_starved_by_a_stream_of_others(tmp_path):
