@@ -296,8 +296,9 @@ class LocalExecutor(Executor):
         if not self._up and worker.refusal is not None:
             return worker.refusal
         why = f"its process {death}" if worker.refusal is None else described(worker.refusal)
+        times = f", {worker.failed_starts} times in a row" if self._up else ""
         return ExecutorError(
-            f"{worker.name} does not start, {worker.failed_starts} times in a row: {why}. Remove the cause, and go on "
+            f"{worker.name} does not start{times}: {why}. Remove the cause, and go on "
             f"from there.{worker.said()}"
         )
 

@@ -9,17 +9,19 @@ KEPT_BYTES = 64 * 2**10
 
 
 def last_lines(log: FileIO, start: int = 0) -> str:
-    """The last ten lines from byte `start` on, at most 2000 characters.
+    """The last ten lines from byte `start` on, blank ones left out, at most 2000 characters.
 
-    Where Python's fault handler wrote, the first of its lines instead: its innermost frames come first.
+    Where Python's fault handler wrote, the lines around its first: native code's own words come before it, and
+    the innermost frames right after.
     """
     end = os.fstat(log.fileno()).st_size
     start = max(start, end - KEPT_BYTES)
-    text = os.pread(log.fileno(), max(0, end - start), start).decode(errors="replace").strip()
-    fault = text.rfind("Fatal Python error")
-    if fault >= 0:
-        return "\n".join(text[fault:].splitlines()[:LINES])[:CHARACTERS]
-    return "\n".join(text.splitlines()[-LINES:])[-CHARACTERS:]
+    text = os.pread(log.fileno(), max(0, end - start), start).decode(errors="replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    faults = [k for k, line in enumerate(lines) if line.startswith("Fatal Python error")]
+    if faults:
+        lines = lines[max(0, faults[-1] - LINES // 2) :][:LINES]
+    return "\n".join(lines[-LINES:])[-CHARACTERS:]
 
 
 def trim(log: FileIO) -> bool:

@@ -223,7 +223,9 @@ class RayExecutor(Executor):
         for node in self._ray.nodes():
             if node["Alive"]:
                 has = node["Resources"]
-                room += min(int(has.get(kind, 0.0) / need) for kind, need in self._needs.items() if need)
+                room += min(
+                    int(has.get(kind, 0.0) / need + 1e-9) for kind, need in self._needs.items() if need
+                )
         return room
 
     def _resize(self) -> None:
@@ -232,8 +234,8 @@ class RayExecutor(Executor):
         while len(self._members) < target:
             worker = _Worker(f"worker-{self._names}")
             self._names += 1
-            self._members.append(worker)
             self._spawn(worker)
+            self._members.append(worker)
         for worker in reversed([w for w in self._members if not w.ready][: len(self._members) - target]):
             self._kill(worker, End.CANCELLED)
             self._members.remove(worker)
@@ -345,9 +347,9 @@ class RayExecutor(Executor):
         elif not self._up and not isinstance(refusal, self._ray.exceptions.RayError):
             self._failure = refusal
         else:
+            times = f", {worker.failed_starts} times in a row" if self._up else ""
             self._failure = ExecutorError(
-                f"{worker.name} does not start, {worker.failed_starts} times in a row: {reason}. Remove the cause, and "
-                "go on from there."
+                f"{worker.name} does not start{times}: {reason}. Remove the cause, and go on from there."
             )
 
     def _is_lost(self, worker: _Worker, error: Exception) -> bool:

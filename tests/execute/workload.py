@@ -123,3 +123,9 @@ def refuse():
 def die():
     print("cannot open the device", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGABRT)
+
+
+class SlowToMake(Workload):
+    def __init__(self, seconds):
+        super().__init__(40)
+        time.sleep(seconds)
