@@ -26,10 +26,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-OPTIONS = (
-    "--dataset digits --family mlp --train-size 300 --epochs 2 --energy-ci 0.5 --objective accuracy --objective flops "
-    "--population 3 --evaluations 8 --seed 3 --device cpu"
-).split()
+OPTIONS = [
+    "--dataset",
+    "digits",
+    "--family",
+    "mlp",
+    "--train-size",
+    "300",
+    "--epochs",
+    "2",
+    "--energy-ci",
+    "0.5",
+    "--objective",
+    "accuracy",
+    "--objective",
+    "flops",
+    "--population",
+    "3",
+    "--evaluations",
+    "8",
+    "--seed",
+    "3",
+    "--device",
+    "cpu",
+]
 TARGETS = ("driver", "worker", "group")
 GONE_S = 20.0
 
@@ -38,9 +58,8 @@ def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     """The search, begun or gone on with, in a process group of its own."""
     options = ["--resume"] if (folder / "study.db").exists() else OPTIONS
     command = [sys.executable, "-m", "ecojax", "search", *options, *more, "--out", str(folder)]
-    return subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with folder.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=log)
 
 
 def members(group: int) -> Iterator[int]:
@@ -144,7 +163,7 @@ def killed(
         if code == 0:
             assert after == whole, "the trials differ from those of the unbroken run"
             return kills
-        assert code == -signal.SIGKILL, f"the search ended with status {code}"
+        assert code == -signal.SIGKILL, (code, folder.with_suffix(".log").read_text())
 
 
 def main() -> None:

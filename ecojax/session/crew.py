@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAKER = "ecojax.session.workplace:make"
 ASIDE = -1  # the number of a job that is no trial
+CALLS = 3  # until workers that die are taken for more than bad luck
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,18 @@ class Crew:
 
 
 def call(executor: Executor, method: str, *arguments: Any, **keywords: Any) -> Any:
-    """What a method of some worker's object gives. Raises what it raises, and `EcojaxError` where its worker dies."""
-    executor.submit(Job(ASIDE, method, arguments, keywords))
-    (ended,) = executor.wait()
-    if ended.end is End.RETURNED:
-        return ended.value
-    if ended.exception is not None:
-        raise ended.exception
-    raise EcojaxError(f"a worker was to {method.replace('_', ' ')} and did not: {ended.error}")
+    """What a method of some worker's object gives.
+
+    Raises what it raises, and `EcojaxError` where workers die over it.
+    """
+    for _ in range(CALLS):
+        executor.submit(Job(ASIDE, method, arguments, keywords))
+        (ended,) = executor.wait()
+        if ended.end is End.RETURNED:
+            return ended.value
+        if ended.exception is not None:
+            raise ended.exception
+    raise EcojaxError(f"a worker was to {method.replace('_', ' ')} and did not, {CALLS} times: {ended.error}")
 
 
 @contextmanager

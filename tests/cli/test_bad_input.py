@@ -36,7 +36,10 @@ import pytest
         (["--dataset", "digits", "--meter", "external:nowhere.csv"], "nowhere.csv cannot be read"),
         (["--dataset", "digits", "--meter", "amd"], "meter modeled"),
         (["--dataset", "digits", "--watts-per-core", "-3"], "--watts-per-core"),
-        (["--dataset", "digits", "--device", "gpu"], "--device gpu was asked for, but JAX finds only cpu"),
+        (
+            ["--dataset", "digits", "--device", "gpu"],
+            "--device gpu was asked for, but there is none that JAX can use here",
+        ),
         (["--dataset", "digits", "--precision", "int4"], "--precision"),
         (["--dataset", "digits", "--proposer", "oracle"], "--proposer: proposer = 'oracle'"),
         (["--dataset", "digits", "--patience", "0"], "--patience: patience = 0"),
