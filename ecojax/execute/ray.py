@@ -8,60 +8,33 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from io import FileIO
 from typing import Any
 
 from ecojax.errors import ExecutorError, InputError
-from ecojax.execute.executor import (
-    End,
-    Ended,
-    Executor,
-    Job,
-    Maker,
-    cancelled_early,
-    described,
-    not_started,
-)
+from ecojax.execute.executor import End, Maker, described
 from ecojax.execute.log import CHARACTERS, last_lines
-from ecojax.execute.message import call, outcome
+from ecojax.execute.message import outcome
+from ecojax.execute.pool import PoolExecutor, Seat
 
-STARTS = 3  # failures in a row that a replacement is allowed
-LOOK_S = 3.0  # between two looks at what the cluster has
 CONNECT_S = 10.0
 GONE_S = 10.0  # from the order to kill an actor to its end
 
 
-class _Worker:
-    """A place for an actor, the actor that is there now, and the job it does."""
+class _Worker(Seat):
+    """A place for an actor, and the actor that is there now."""
 
     def __init__(self, name: str):
-        self.name = name
+        super().__init__(name)
         self.actor: Any = None
         self.answer: Any = None  # the reference to what it is busy with
         self.begun: Any = None  # one that is there before the actor begins with the job
         self.node, self.host, self.log = "", "", ""
-        self.ready = False
-        self.failed_starts = 0
-        self.job: Job | None = None
-        self.message = b""
-        self.began = 0.0
-        self.killed: End | None = None  # why, where it was us
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and self.job is None
-
-    @property
-    def deadline(self) -> float | None:
-        if self.job is None or self.job.timeout_s is None or self.killed:
-            return None
-        return self.began + self.job.timeout_s
 
 
-class RayExecutor(Executor):
+class RayExecutor(PoolExecutor[_Worker]):
     """One actor for each worker, asked for anew where it dies.
 
     address: "local" starts Ray on this host, "auto" or "host:port" joins a cluster, None is Ray's own rule
@@ -74,6 +47,8 @@ class RayExecutor(Executor):
 
     A job whose node goes away ends as LOST; one whose worker had died before it began is begun by another.
     """
+
+    look_s = 3.0  # at what the cluster has
 
     def __init__(
         self,
@@ -92,6 +67,7 @@ class RayExecutor(Executor):
                 f"A worker of {gpus_per_worker:g} GPUs and {cpus_per_worker:g} CPUs cannot be placed; "
                 "give it some of either."
             )
+        super().__init__()
         self._maker = maker
         self._address = address
         self._asked = workers
@@ -101,103 +77,41 @@ class RayExecutor(Executor):
         self._ours = False  # whether this process's Ray is
         self._actor_class: Any = None
         self._pickled_maker: Any = None
-        self._members: list[_Worker] = []
         self._names = 0
         self._looked = 0.0
-        self._queue: deque[tuple[Job, bytes]] = deque()
         self._again: set[int] = set()  # jobs begun a second time, as their worker was dead
-        self._ended: list[Ended] = []
-        self._up = False
-        self._failure: BaseException | None = None
 
-    def start(self) -> None:
-        if self._up:
-            return
+    def _open(self) -> None:
         try:
             import ray
         except ImportError:
             raise InputError("Running on a cluster needs Ray: pip install 'ecojax[ray]'.") from None
         self._ray = ray
-        try:
-            if not ray.is_initialized():
-                self._connect()
-            self._actor_class = _actor_class()
-            self._pickled_maker = ray.put(pickle.dumps(self._maker, protocol=5))
-            if self._asked is None and self._room() == 0:
-                raise ExecutorError(
-                    f"No node of the Ray cluster has {self._need()} for a worker; ask for less, or add a node."
-                )
-            self._resize()
-            while not any(worker.ready for worker in self._members):
-                self._look(None)
-                if self._failure is not None:
-                    raise self._failure
-            self._up = True
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def workers(self) -> int:
-        return len(self._members)
-
-    @property
-    def free(self) -> int:
-        if self._up:
-            self._look(0.0)
-        return sum(worker.idle for worker in self._members)  # none is while jobs are queued
-
-    @property
-    def running(self) -> Sequence[Job]:
-        begun = sorted((w for w in self._members if w.job is not None), key=lambda worker: worker.began)
-        return (*(worker.job for worker in begun if worker.job is not None), *(job for job, _ in self._queue))
-
-    def submit(self, job: Job) -> None:
-        if not self._up:
-            raise not_started()
-        if self._failure is not None:
-            raise self._failure
-        self._queue.append((job, call(job)))
-        self._dispatch()
-
-    def wait(self, timeout_s: float | None = None) -> list[Ended]:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        if self._up:
-            self._look(0.0)
-        while not self._ended and self.running:
-            if self._failure is not None:
-                raise self._failure
-            left = None if until is None else until - time.monotonic()
-            if left is not None and left <= 0:
-                break
-            self._look(left)
-        ended, self._ended = self._ended, []
-        return ended
-
-    def cancel(self, job_id: int) -> None:
-        named = [job for job, _ in self._queue if job.id == job_id]
-        self._queue = deque(entry for entry in self._queue if entry[0].id != job_id)
-        self._ended += [cancelled_early(job) for job in named]
-        for worker in self._members:
-            if worker.job is not None and worker.job.id == job_id:
-                self._kill(worker, End.CANCELLED)
+        if not ray.is_initialized():
+            self._connect()
+        self._actor_class = _actor_class()
+        self._pickled_maker = ray.put(pickle.dumps(self._maker, protocol=5))
+        if self._asked is None and self._room() == 0:
+            raise ExecutorError(
+                f"No node of the Ray cluster has {self._need()} for a worker; ask for less, or add a node."
+            )
+        self._resize()
 
     def close(self) -> None:
         ray = self._ray
         if ray is not None and ray.is_initialized():
-            for worker in self._members:
+            for worker in self._seats:
                 self._kill(worker, End.CANCELLED)
             # What an actor that is gone is asked fails: until then, it may still hold its device.
-            asked = [worker.actor.begin.remote() for worker in self._members]
+            asked = [worker.actor.begin.remote() for worker in self._seats]
             if asked:
                 ray.wait(asked, num_returns=len(asked), timeout=GONE_S)
             if self._ours:
                 ray.shutdown()
-        self._ours = self._up = False
-        self._pickled_maker = self._failure = None
-        self._members, self._ended = [], []
-        self._queue.clear()
+        self._ours = False
+        self._pickled_maker = None
         self._again.clear()
+        self._forget()
 
     def _connect(self) -> None:
         ray = self._ray
@@ -231,14 +145,15 @@ class RayExecutor(Executor):
     def _resize(self) -> None:
         self._looked = time.monotonic()
         target = self._asked if self._asked is not None else self._room()
-        while len(self._members) < target:
+        while len(self._seats) < target:
             worker = _Worker(f"worker-{self._names}")
             self._names += 1
             self._spawn(worker)
-            self._members.append(worker)
-        for worker in reversed([w for w in self._members if not w.ready][: len(self._members) - target]):
+            self._seats.append(worker)
+        pending = [worker for worker in reversed(self._seats) if not worker.ready]
+        for worker in pending[: len(self._seats) - target]:
             self._kill(worker, End.CANCELLED)
-            self._members.remove(worker)
+            self._seats.remove(worker)
 
     def _spawn(self, worker: _Worker) -> None:
         worker.ready, worker.killed = False, None
@@ -248,31 +163,31 @@ class RayExecutor(Executor):
         ).remote(sys.path, self._environment)
         worker.answer = worker.actor.make.remote(self._pickled_maker)
 
-    def _kill(self, worker: _Worker, why: End) -> None:
-        worker.killed = why
-        self._ray.kill(worker.actor, no_restart=True)
+    def _kill(self, seat: _Worker, why: End) -> None:
+        seat.killed = why
+        self._ray.kill(seat.actor, no_restart=True)
 
-    def _look(self, timeout_s: float | None) -> None:
-        """Takes in what workers say until `timeout_s`, the first word or the next deadline, and acts upon it."""
-        deadlines = [worker.deadline for worker in self._members if worker.deadline is not None]
-        limits = [max(0.0, deadline - time.monotonic()) for deadline in deadlines]
-        limits += [LOOK_S] if timeout_s is None else [timeout_s, LOOK_S]
-        waiting = {worker.answer: worker for worker in self._members if worker.answer is not None}
-        if waiting:
-            answers, _ = self._ray.wait(list(waiting), timeout=min(limits))
-            if answers:
-                answers, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
-            for answer in answers:
-                self._hear(waiting[answer])
-        else:
-            time.sleep(min(limits))
-        now = time.monotonic()
-        for worker in self._members:
-            if worker.deadline is not None and worker.deadline <= now:
-                self._kill(worker, End.TIMEOUT)
-        if now - self._looked >= LOOK_S:
+    def _listen(self, timeout_s: float) -> None:
+        waiting = {worker.answer: worker for worker in self._seats if worker.answer is not None}
+        if not waiting:
+            time.sleep(timeout_s)
+            return
+        answers, _ = self._ray.wait(list(waiting), timeout=timeout_s)
+        if answers:
+            answers, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+        for answer in answers:
+            self._hear(waiting[answer])
+
+    def _tend(self) -> None:
+        if time.monotonic() - self._looked >= self.look_s:
             self._resize()
-        self._dispatch()
+
+    def _is_there(self, seat: _Worker) -> bool:
+        return True  # where it is not, the job will not begin
+
+    def _begin(self, seat: _Worker) -> None:
+        seat.begun = seat.actor.begin.remote()
+        seat.answer = seat.actor.call.remote(seat.message)
 
     def _hear(self, worker: _Worker) -> None:
         try:
@@ -296,33 +211,22 @@ class RayExecutor(Executor):
             worker.name = f"{worker.name.partition(' ')[0]} on {worker.host}"
         else:
             self._ray.kill(worker.actor, no_restart=True)
-            self._refuse(worker, refusal, str(text))
-
-    def _end(
-        self,
-        worker: _Worker,
-        end: End,
-        value: Any = None,
-        exception: BaseException | None = None,
-        error: str | None = None,
-    ) -> None:
-        assert worker.job is not None
-        seconds = time.monotonic() - worker.began
-        self._ended.append(Ended(worker.job, end, value, exception, error, worker.name, seconds))
-        self._again.discard(worker.job.id)
-        worker.job, worker.message, worker.begun = None, b"", None
+            if self._try_again(worker, refusal, str(text)):
+                self._spawn(worker)
 
     def _replace(self, worker: _Worker, error: Exception) -> None:
         """Acts upon an actor's death, which `error` tells of."""
         lost = self._is_lost(worker, error)
         # the line that says why, without Ray's guesses at causes
-        reason = str(error).strip().splitlines()[-1].partition(" Some common causes")[0][:CHARACTERS]
+        reason = (
+            (str(error).strip() or type(error).__name__)
+            .splitlines()[-1]
+            .partition(" Some common causes")[0][:CHARACTERS]
+        )
         job = worker.job
         if job is not None:
-            if worker.killed is End.TIMEOUT:
-                self._end(worker, End.TIMEOUT, error=f"It ran longer than its {job.timeout_s:g} s.")
-            elif worker.killed is not None:
-                self._end(worker, worker.killed, error="It was cancelled while it ran.")
+            if worker.killed is not None:
+                self._end_killed(worker)
             elif job.id not in self._again and not self._has_begun(worker):
                 self._again.add(job.id)
                 self._queue.appendleft((job, worker.message))
@@ -333,24 +237,11 @@ class RayExecutor(Executor):
                 )
             else:
                 self._end(worker, End.CRASHED, error=f"Its process died: {reason}{_said(worker)}")
-        elif not worker.ready and worker.killed is None and not lost:
-            self._refuse(worker, error, reason)
+        elif not (worker.ready or worker.killed or lost or self._try_again(worker, None, reason)):
             return
         with suppress(self._ray.exceptions.RayError):  # one that was out of reach only may come back
             self._ray.kill(worker.actor, no_restart=True)
         self._spawn(worker)
-
-    def _refuse(self, worker: _Worker, refusal: BaseException, reason: str) -> None:
-        worker.failed_starts += 1
-        if worker.failed_starts < (STARTS if self._up else 1):
-            self._spawn(worker)
-        elif not self._up and not isinstance(refusal, self._ray.exceptions.RayError):
-            self._failure = refusal
-        else:
-            times = f", {worker.failed_starts} times in a row" if self._up else ""
-            self._failure = ExecutorError(
-                f"{worker.name} does not start{times}: {reason}. Remove the cause, and go on from there."
-            )
 
     def _is_lost(self, worker: _Worker, error: Exception) -> bool:
         errors = self._ray.exceptions
@@ -366,16 +257,6 @@ class RayExecutor(Executor):
         except self._ray.exceptions.RayError:
             return False
         return True
-
-    def _dispatch(self) -> None:
-        for worker in self._members:
-            if not self._queue:
-                return
-            if worker.idle and worker.killed is None:
-                worker.job, worker.message = self._queue.popleft()
-                worker.began = time.monotonic()
-                worker.begun = worker.actor.begin.remote()
-                worker.answer = worker.actor.call.remote(worker.message)
 
 
 def _actor_class() -> Any:

@@ -1,6 +1,7 @@
 """Workers in processes of this host: every end that a job can come to, and that nothing outlives its driver."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -206,6 +207,15 @@ def test_cancelling_ends_running_and_queued_jobs_alike(one):
     assert not alive(pid)
 
 
+def test_a_worker_that_died_while_idle_costs_no_job(one):
+    one.submit(Job(0, "pid"))
+    pid = one.wait()[0].value
+    os.kill(pid, signal.SIGKILL)
+    assert until(lambda: not alive(pid))
+    one.submit(Job(1, "add"))
+    assert one.wait()[0].value == 40
+
+
 def test_jobs_begin_in_the_order_of_their_submission(one):
     for k in (3, 1, 2, 0):
         one.submit(Job(k, "add", (k,)))
@@ -301,9 +311,12 @@ def test_closing_leaves_no_process_and_no_file(maker, tmp_path, monkeypatch):
 
 def test_a_log_is_kept_where_it_was_asked_for_and_stays_small(maker, tmp_path):
     with LocalExecutor(maker, environments=[{}], log_folder=tmp_path / "logs") as executor:
-        executor.submit(Job(0, "flood", (3 * LARGEST_BYTES // 2**20,)))
-        executor.submit(Job(1, "kill_itself", ("the last words",)))
-        assert ends(executor)[1].error.endswith("the last words")
+        executor.submit(Job(0, "flood", (1,)))
+        executor.submit(Job(1, "flood_and_wait", (3 * LARGEST_BYTES // 2**20,)))
+        ended = []
+        while executor.running:
+            ended += executor.wait(0.1)
+        assert ended[1].error.endswith("after the flood\nthe last words")
     log = tmp_path / "logs" / "worker-0.log"
     assert log.stat().st_size < LARGEST_BYTES
     assert log.read_text().rstrip("\n").endswith("after the flood\nthe last words")

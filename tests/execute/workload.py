@@ -91,6 +91,11 @@ class Workload:
             print("x" * 2**20)
         print("after the flood")
 
+    def flood_and_wait(self, megabytes):
+        self.flood(megabytes)
+        time.sleep(1)  # for the driver to look
+        self.kill_itself("the last words")
+
     def fork_and_die(self):
         """Leaves a child that holds whatever it inherited."""
         if os.fork() == 0:
