@@ -177,7 +177,11 @@ class _Contest:
         compiled = epoch.lower(state, *rest, keys).compile()
         compile_s = self._clock() - began
         held = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-        require(held + needed_bytes(compiled), free_bytes(keys.device), f"a pack of {size} by {way}")
+        require(
+            held + needed_bytes(compiled),
+            free_bytes(keys.device),
+            "one training" if size == 1 else f"a pack of {size} by {way}",
+        )
 
         state, _ = jax.block_until_ready(compiled(jax.device_put(state), *rest, keys))
         shortest_s, spent_s = math.inf, 0.0
