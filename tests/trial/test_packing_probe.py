@@ -61,8 +61,8 @@ SECONDS = 0.5
 
 
 def test_the_fastest_by_the_clock_is_chosen(program, data) -> None:
-    """Two steps of sixteen images: 32 alone in 1 s, 64 in 1.9, 128 in 2, 64 in 1, 128 in 1.5."""
-    clock = Script(9.0, 1.0, 8.0, 1.9, 8.0, 2.0, 7.0, 1.0, 7.0, 1.5)
+    """Two steps of sixteen images: 32 alone in 1 s, 64 in 1.9, 128 in 2, 64 in 1, 128 in 1.5; 32 alone again in 1.1."""
+    clock = Script(9.0, 1.0, 8.0, 1.9, 8.0, 2.0, 7.0, 1.0, 7.0, 1.5, 1.1)
     found = probe(program, NUMBERS, *data, sizes=(4, 2), seconds=SECONDS, clock=clock)
     assert clock.over()
     assert found.steps == 2
@@ -88,7 +88,7 @@ def test_a_way_that_grows_slower_is_given_up_unless_asked_to_be_thorough(program
     assert speeds(found) == {"alone": 32.0, "vmap×2": pytest.approx(64 / 2.1), "vmap×4": None}
     assert found.speeds[-1].why == "a pack of 2 was no faster than a smaller one"
     assert found.best.way == "alone"
-    clock = Script(1, 1, 1, 2.1, 1, 1)
+    clock = Script(1, 1, 1, 2.1, 1, 1, 1)
     found = probe(
         program, NUMBERS, *data, sizes=(2, 4), ways=("vmap",), seconds=SECONDS, thorough=True, clock=clock
     )
@@ -104,6 +104,15 @@ def test_the_shortest_of_several_runs_counts_and_epochs_are_as_long_as_time_allo
     assert found.steps == 5
     assert speeds(found) == pytest.approx({"alone": 80 / 0.2, "map×2": 160 / 0.9})
     assert [speed.compile_s for speed in found.speeds] == pytest.approx([2, 3])
+
+
+def test_alone_has_a_second_chance_where_it_would_not_be_chosen(program, data) -> None:
+    """Held up for a second at first, it takes half of that: packing would gain nothing."""
+    clock = Script(1.0, 1.0, 1.0, 1.0, 0.5)
+    found = probe(program, NUMBERS, *data, sizes=(2,), ways=("vmap",), seconds=SECONDS, clock=clock)
+    assert clock.over()
+    assert speeds(found) == {"alone": 64.0, "vmap×2": 64.0}
+    assert found.best.way == "alone"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_what_does_not_fit_is_left_out_and_says_so(program, data, monkeypatch) -
     monkeypatch.setattr(packing_probe, "needed_bytes", lambda _: 0)
     monkeypatch.setattr(packing_probe, "free_bytes", lambda _: 3 * state_bytes)
     found = probe(
-        program, NUMBERS, *data, sizes=(2, 4), ways=("vmap",), seconds=SECONDS, clock=Script(1, 1, 1, 1, 1)
+        program, NUMBERS, *data, sizes=(2, 4), ways=("vmap",), seconds=SECONDS, clock=Script(1, 1, 1, 1, 1, 1)
     )
     assert speeds(found) == {"alone": 32.0, "vmap×2": 64.0, "vmap×4": None}
     assert "a pack of 4 by vmap needs" in found.speeds[-1].why
