@@ -66,6 +66,7 @@ class SearchSettings(BaseModel):
     replicate: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 10
     early_stop: bool = True
+    inherit: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -3,11 +3,12 @@
 
     .venv/bin/python scripts/kill_anywhere.py [--kills 200] [--seed 0] [--out FOLDER]
 
-One search after the other is started, killed with SIGKILL at instants drawn over the length of an unbroken run, and gone
-on with until it is through; what is killed is drawn, too: the driver, its worker, or the whole process group. After
-every kill the study must open and hold every trial that had ended, once and as it was, with whole weights; no process may
-be left. In the end the trials must equal those of the unbroken run of the same seed. The objectives are accuracy and
-flops, which repeat exactly. Prints a table; with --out writes kills-cpu.json there. About 8 seconds a kill.
+One search after the other is started, killed with SIGKILL at instants drawn over the length of an unbroken run, and
+gone on with until it is through; what is killed is drawn, too: the driver, its worker, or the whole process group.
+After every kill the study must open and hold every trial that had ended, once and as it was, with whole weights; no
+process may be left. In the end the trials must equal those of the unbroken run of the same seed. The objectives are
+accuracy and flops, which repeat exactly. Prints a table; with --out writes kills-cpu.json there. About 8 seconds a
+kill.
 """
 
 import argparse
@@ -37,19 +38,9 @@ OPTIONS = [
     "2",
     "--energy-ci",
     "0.5",
-    "--objective",
-    "accuracy",
-    "--objective",
-    "flops",
-    "--population",
-    "3",
-    "--evaluations",
-    "8",
-    "--seed",
-    "3",
-    "--device",
-    "cpu",
 ]
+OPTIONS += ["--objective", "accuracy", "--objective", "flops", "--population", "3", "--evaluations", "8"]
+OPTIONS += ["--seed", "3", "--device", "cpu"]
 TARGETS = ("driver", "worker", "group")
 GONE_S = 20.0
 

@@ -56,6 +56,9 @@ def search(
     no_early_stop: Annotated[
         bool, Option("--no-early-stop", help="Train every candidate to its last epoch, hopeless ones too.")
     ] = False,
+    inherit: Annotated[
+        bool, Option("--inherit", help="Begin training from the weights of the most similar trial.")
+    ] = False,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
         str | None,
@@ -152,6 +155,7 @@ def search(
         "replicate": replicate,
         "epochs": epochs,
         "early_stop": False if no_early_stop else None,
+        "inherit": inherit or None,
         "seed": seed,
         "data_dir": data_dir,
         "train_size": train_size,

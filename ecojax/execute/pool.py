@@ -183,12 +183,12 @@ class PoolExecutor(Executor, Generic[S]):
     def _try_again(self, seat: S, refusal: BaseException | None, reason: str, said: str = "") -> bool:
         """Whether to start another in place of a worker that did not start; else that was the end.
 
-        refusal: what its maker raised.
+        refusal: what its maker raised. At the beginning that is final: the next one would raise the same.
         """
         seat.failed_starts += 1
-        if seat.failed_starts < (STARTS if self._up else 1):
+        if seat.failed_starts < STARTS and (self._up or refusal is None):
             return True
-        times = f", {seat.failed_starts} times in a row" if self._up else ""
+        times = f", {seat.failed_starts} times in a row" if seat.failed_starts > 1 else ""
         self._failure = ExecutorError(
             f"{seat.name} does not start{times}: {reason}. Remove the cause, and go on from there.{said}"
         )

@@ -42,7 +42,8 @@ class RayExecutor(PoolExecutor[_Worker]):
         started already is used as it is, and left running.
     workers: this many are asked for, and those that do not fit wait until the cluster grows; None is as many as
         fit on its nodes, also on those that join or leave later.
-    gpus_per_worker, cpus_per_worker: what Ray sets aside for each; it makes only these GPUs visible.
+    gpus_per_worker, cpus_per_worker: what Ray sets aside for each; it makes only these GPUs visible. None is one
+        GPU for each where the cluster has any.
     environment: variables set before the maker is called. All nodes need this Python and this ecojax.
 
     A job whose node goes away ends as LOST; one whose worker had died before it began is begun by another.
@@ -56,22 +57,24 @@ class RayExecutor(PoolExecutor[_Worker]):
         *,
         address: str | None,
         workers: int | None,
-        gpus_per_worker: float,
+        gpus_per_worker: float | None,
         cpus_per_worker: float,
         environment: Mapping[str, str] = {},
     ):
         if workers is not None and workers < 1:
             raise InputError(f"{workers} workers make no sense; ask for at least 1.")
-        if gpus_per_worker < 0 or cpus_per_worker < 0 or gpus_per_worker + cpus_per_worker == 0:
+        gpus = gpus_per_worker or 0.0
+        if gpus < 0 or cpus_per_worker < 0 or gpus + cpus_per_worker == 0:
             raise InputError(
-                f"A worker of {gpus_per_worker:g} GPUs and {cpus_per_worker:g} CPUs cannot be placed; "
+                f"A worker of {gpus:g} GPUs and {cpus_per_worker:g} CPUs cannot be placed; "
                 "give it some of either."
             )
         super().__init__()
         self._maker = maker
         self._address = address
         self._asked = workers
-        self._needs = {"GPU": gpus_per_worker, "CPU": cpus_per_worker}
+        self._needs = {"GPU": gpus, "CPU": cpus_per_worker}
+        self._gpu_where_there_is_one = gpus_per_worker is None
         self._environment = dict(environment)
         self._ray: Any = None
         self._ours = False  # whether this process's Ray is
@@ -89,6 +92,8 @@ class RayExecutor(PoolExecutor[_Worker]):
         self._ray = ray
         if not ray.is_initialized():
             self._connect()
+        if self._gpu_where_there_is_one and ray.cluster_resources().get("GPU"):
+            self._needs["GPU"] = 1.0
         self._actor_class = _actor_class()
         self._pickled_maker = ray.put(pickle.dumps(self._maker, protocol=5))
         if self._asked is None and self._room() == 0:

@@ -45,9 +45,8 @@ class Ledger:
     def ended(self) -> int:
         return len(self._trials) - len(self.running)
 
-    @property
-    def complete(self) -> int:
-        return sum(trial.complete for trial in self._trials.values())
+    def complete_trials(self) -> list[Trial]:
+        return [trial for trial in self._trials.values() if trial.complete]
 
     def put(self, trial: Trial) -> None:
         """A trial that has begun, or that has ended."""

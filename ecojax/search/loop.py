@@ -26,6 +26,7 @@ from ecojax.search.ledger import Adopt, Ledger, Signature
 from ecojax.search.stagnation import Stagnation
 from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.parent import Parent
 from ecojax.trial.rungs import Rivals
 
 # of a population smaller than that, all may fail by chance; later on, when it is known that not all do, more of them
@@ -34,6 +35,8 @@ ATTEMPTS = 2  # at a trial that failed for a reason that may be gone by then
 MOST_LOSSES = 20  # of one trial with its node, which is none of its attempts
 TRANSIENT = frozenset({Status.CRASHED, Status.UNMETERED})
 LOOKS_S = 1.0  # between looks for workers that have come up meanwhile
+
+ParentOf = Callable[[Mapping[str, Any], Iterable[Trial]], Trial | None]
 
 
 class Listener:
@@ -68,6 +71,7 @@ def run(
     listener: Listener | None = None,
     adopt: Adopt | None = None,
     signature: Signature | None = None,
+    parent_of: ParentOf | None = None,
     early_stop: bool = False,
     ahead: int = 0,
     timeout_s: float | None = None,
@@ -90,8 +94,9 @@ def run(
     With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
     half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
     configurations that are certain to follow, as `upcoming`. With `signature`, it is given what was `metered` of a
-    configuration with the same one; a replicate again is not. `keywords` are given to every call. The driver computes
-    within `quietly()`, and tells `stopwatch` what proposing and storing took.
+    configuration with the same one; a replicate again is not. With `parent_of`, which chooses among the complete
+    trials, it is given a `parent` to inherit from; a replicate again is not. `keywords` are given to every call. The
+    driver computes within `quietly()`, and tells `stopwatch` what proposing and storing took.
     """
     return _Search(
         store,
@@ -100,6 +105,7 @@ def run(
         Ledger(objectives, constraints, adopt=adopt, signature=signature),
         budget=budget,
         stagnation=stagnation,
+        parent_of=parent_of,
         listener=listener or Listener(),
         early_stop=early_stop,
         ahead=ahead,
@@ -121,6 +127,7 @@ class _Search:
     ledger: Ledger
     budget: Budget
     stagnation: Stagnation | None
+    parent_of: ParentOf | None
     listener: Listener
     early_stop: bool
     ahead: int
@@ -203,6 +210,11 @@ class _Search:
             given["rivals"] = Rivals() if replicate else self.ledger.rivals()
         if not replicate and (metered := self.ledger.metered(trial.configuration)) is not None:
             given["metered"] = metered
+        if self.parent_of is not None and not replicate:
+            parent = self.parent_of(trial.configuration, self.ledger.complete_trials())
+            if parent is not None:
+                arrays = self.store.arrays(parent)
+                given["parent"] = Parent(parent.id, parent.configuration, arrays)
         if self.ahead and self.executor.workers == 1:
             with self.stopwatch.span("proposing"):
                 left = self.budget.evaluations - trial.id - 1

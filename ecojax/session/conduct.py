@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ecojax.energy import Energy
@@ -23,6 +24,7 @@ from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
 from ecojax.study import StudyStore, Trial
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
+from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
 
 AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
@@ -82,6 +84,7 @@ def conduct(
                 listener=listener,
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
                 signature=task.network,
+                parent_of=partial(nearest, task) if settings.inherit else None,
                 early_stop=settings.early_stop and can_stop(settings.objectives),
                 ahead=AHEAD,
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),

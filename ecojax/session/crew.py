@@ -151,6 +151,7 @@ def _workers(
             workers=settings.workers,
             gpus_per_worker=gpus,
             cpus_per_worker=1.0,
+            environment={"JAX_PLATFORMS": "cpu"} if settings.device == "cpu" else {},
         )
         return executor, folder
     from ecojax.execute.local import LocalExecutor

@@ -33,12 +33,14 @@ from ecojax.energy.turns import Turns
 from ecojax.errors import MeterError
 from ecojax.study import Status
 from ecojax.tasks import ImageClassification
+from ecojax.train.inheritance import inherit
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
 from ecojax.trial.compilation import Compiler, Executables
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.parent import INHERITED_FROM, Parent
 from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
 
 NO_RIVALS = Rivals()
@@ -98,13 +100,16 @@ class Evaluator:
         rivals: Rivals = NO_RIVALS,
         upcoming: Sequence[Mapping[str, Any]] = (),
         metered: Metered | None = None,
+        parent: Parent | None = None,
     ) -> Outcome:
         """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
         interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
         are some of the `upcoming` configurations, at this trial's expense. Where the same network was `metered`
-        already, it is not metered again."""
+        already, it is not metered again. With a `parent`, training begins from what its weights overlap with."""
         record = _Record(self.meter)
-        return record.of(lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, record))
+        return record.of(
+            lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
+        )
 
     def meter_alone(self, configuration: Mapping[str, Any]) -> Outcome:
         """Builds and meters, for a training elsewhere: an outcome without accuracy and weights."""
@@ -191,6 +196,7 @@ class Evaluator:
         rivals: Rivals,
         upcoming: Sequence[Mapping[str, Any]],
         metered: Metered | None,
+        parent: Parent | None,
         record: "_Record",
     ) -> dict[str, np.ndarray]:
         metrics, details = record.metrics, record.details
@@ -204,6 +210,10 @@ class Evaluator:
             self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
+            if parent is not None:
+                inherited = self.task.network(parent.configuration).from_arrays(parent.arrays)
+                state = state._replace(weights=jax.jit(inherit)(state.weights, inherited))
+                details[INHERITED_FROM] = parent.trial
 
         if metered is None:
             judged = partial(run.evaluate, state.weights, *self._validation)

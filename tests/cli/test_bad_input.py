@@ -38,7 +38,7 @@ import pytest
         (["--dataset", "digits", "--watts-per-core", "-3"], "--watts-per-core"),
         (
             ["--dataset", "digits", "--device", "gpu"],
-            "--device gpu was asked for, but there is none that JAX can use here",
+            "there is none that JAX can use here",
         ),
         (["--dataset", "digits", "--precision", "int4"], "--precision"),
         (["--dataset", "digits", "--proposer", "oracle"], "--proposer: proposer = 'oracle'"),
