@@ -9,7 +9,8 @@ Up to `EXACT` configurations it is the archive of all its observations, to the b
 it keeps what is worth breeding from and modelling: the best fronts, and a sample of the rest. That is decided in blocks
 of `BLOCK` consecutive ids, each once all of its trials have ended and the blocks before it are done. So what is kept
 depends on the trials and not on the order in which they ended, and a search that is resumed keeps the same. What was
-dropped stays dropped; but that it was tried is known for good.
+dropped stays dropped; but that it was tried is known for good. While one trial runs on, the blocks after it wait, and
+what ends in them is all kept.
 """
 
 from bisect import bisect_left
