@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Observation:
     violation: float = 0.0
     pending: bool = False
 
+    @property
+    def succeeded(self) -> bool:
+        return self.objectives is not None and bool(np.isfinite(self.objectives).all())
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -40,8 +44,15 @@ class Encoded:
     active: np.ndarray
 
 
+def encoded(space: SearchSpace, configuration: Mapping[str, Any]) -> Encoded:
+    """`configuration` as it counts in `space`. Raises `InputError` as `SearchSpace.canonical` does."""
+    canonical = space.canonical(configuration)
+    active = np.array([parameter.name in canonical for parameter in space])
+    return Encoded(space.key(canonical), space.encode(canonical), active)
+
+
 class Encoder:
-    """Encodes configurations of `space`, each once."""
+    """Encodes configurations of `space`, each once; what it has encoded it keeps."""
 
     def __init__(self, space: SearchSpace):
         self.space = space
@@ -51,20 +62,14 @@ class Encoder:
         # type names part True from 1
         identity = tuple((name, type(value).__name__, value) for name, value in sorted(configuration.items()))
         if identity not in self._known:
-            canonical = self.space.canonical(configuration)
-            self._known[identity] = Encoded(
-                self.space.key(canonical),
-                self.space.encode(canonical),
-                np.array([parameter.name in canonical for parameter in self.space]),
-            )
+            self._known[identity] = encoded(self.space, configuration)
         return self._known[identity]
 
 
 class Archive:
     """The observations of a search in `space`, of `objectives` objectives.
 
-    `keys` are the identities of all that was proposed, whatever came of it. The arrays are of the configurations
-    that succeeded, one row each.
+    The arrays are of the configurations that succeeded, one row each, sorted by key.
 
     Attributes:
         genomes: float32 [n, genes]. active: bool [n, genes].
@@ -83,33 +88,38 @@ class Archive:
             encoded = encoder(observation.configuration)
             attempts[encoded.key] += 1
             self._configurations[encoded.key] = dict(observation.configuration)
-            if observation.objectives is not None and np.isfinite(observation.objectives).all():
+            if observation.succeeded:
                 succeeded.setdefault(encoded.key, (encoded, []))[1].append(observation)
             elif observation.pending:
                 self._pending[encoded.key] = encoded
             else:
                 self._failed[encoded.key] = encoded
-        self.keys = set(attempts)
+        self._attempts = attempts
         rows = [succeeded[key] for key in sorted(succeeded)]
         genes = len(encoder.space)
         self.row_keys = sorted(succeeded)
         self.genomes = np.array([encoded.genome for encoded, _ in rows], np.float32).reshape(-1, genes)
         self.active = np.array([encoded.active for encoded, _ in rows], bool).reshape(-1, genes)
-        values = [np.array(sorted(map(_floats, group)), float) for _, group in rows]
-        self.objectives = np.array([value.mean(0) for value in values]).reshape(-1, objectives)
-        self.standard_errors = np.array(
-            [
-                value.std(0, ddof=1) / np.sqrt(len(value)) if len(value) > 1 else np.full(objectives, np.nan)
-                for value in values
-            ]
-        ).reshape(-1, objectives)
-        self.replicates = np.array([len(value) for value in values], int)
+        means = [mean_of(group) for _, group in rows]
+        self.objectives = np.array([mean.objectives for mean in means], float).reshape(-1, objectives)
+        self.standard_errors = np.array([mean.standard_errors for mean in means], float).reshape(
+            -1, objectives
+        )
+        self.replicates = np.array([len(group) for _, group in rows], int)
         self.attempts = np.array([attempts[key] for key in self.row_keys], int)
-        self.violation = np.array([np.mean([o.violation for o in group]) for _, group in rows], float)
+        self.violation = np.array([mean.violation for mean in means], float)
 
     def __len__(self) -> int:
         """The number of different configurations that succeeded."""
         return len(self.row_keys)
+
+    @property
+    def tried(self) -> int:
+        """The number of different configurations that were proposed, whatever came of it."""
+        return len(self._attempts)
+
+    def was_tried(self, key: str) -> bool:
+        return key in self._attempts
 
     def configuration(self, row: int) -> Configuration:
         return self._configurations[self.row_keys[row]]
@@ -133,6 +143,22 @@ class Archive:
         if not len(feasible):
             return feasible
         return feasible[np.asarray(is_non_dominated(self.objectives[feasible]))]
+
+
+class Mean(NamedTuple):
+    """Of replicates: objectives and standard errors `[objectives]`, NaN for a single one, and violation."""
+
+    objectives: np.ndarray
+    standard_errors: np.ndarray
+    violation: float
+
+
+def mean_of(successes: Sequence[Observation]) -> Mean:
+    """The mean of observations that succeeded, to the bit the same in whatever order they come."""
+    values = np.array(sorted(_floats(observation) for observation in successes), float)
+    n = len(values)
+    spread = values.std(0, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[1], np.nan)
+    return Mean(values.mean(0), spread, float(np.mean(sorted(o.violation for o in successes))))
 
 
 def _floats(observation: Observation) -> tuple[float, ...]:

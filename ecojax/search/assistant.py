@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtr  # type: ignore[import-untyped]
 
-from ecojax.search.archive import Archive, Encoded, Encoder
+from ecojax.search.archive import Archive, Encoded
 from ecojax.search.improvement import expected_improvement
 from ecojax.search.neighbours import neighbouring_genomes
 from ecojax.search.variator import padded_size
@@ -89,11 +89,9 @@ class Rows(NamedTuple):
 class Assistant:
     """Proposes by model. Keeps nothing between calls but compiled programs."""
 
-    def __init__(
-        self, space: SearchSpace, encoder: Encoder, *, objectives: int, seed: int, known: Known | None = None
-    ):
+    def __init__(self, space: SearchSpace, *, objectives: int, seed: int, known: Known | None = None):
         self.space, self.objectives, self.seed = space, objectives, seed
-        self._encoder, self._known = encoder, known
+        self._known = known
         self._shape: tuple[Any, Any, int] | None = (
             None  # gene kinds and conditions, as the compiled half takes them
         )
@@ -215,8 +213,8 @@ class Assistant:
         rest = best[TOLD // 2 :]
         for row in [*best[: TOLD // 2], *rest[:: max(1, 2 * len(rest) // TOLD)]]:
             configuration = self.space.decode(genomes[row])
-            key = self._encoder(configuration).key
-            if key in archive.keys or key in rows:
+            key = self.space.key(configuration)
+            if archive.was_tried(key) or key in rows:
                 continue
             rows[key] = int(row)
             known = zip(scales, self._known(configuration), strict=True)

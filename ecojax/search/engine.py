@@ -5,20 +5,22 @@
 
 First comes what was queued, then the default configuration and a Sobol sequence; then the `proposer`'s turn. No
 configuration is proposed twice, but as a deliberate replicate: repeats are judged on the canonical form, against
-the whole archive. Nothing is remembered between calls but compiled programs, so a search that was killed
+the whole archive. Nothing is remembered between calls but what is expensive to make again, so a search that was killed
 proposes, on the archive it left, what it would have proposed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ecojax.errors import InputError
 from ecojax.search.archive import Archive, Encoder, Observation
 from ecojax.search.assistant import Assistant, Known
+from ecojax.search.history import History
 from ecojax.search.neighbours import neighbours
-from ecojax.search.sampling import sobol
+from ecojax.search.sampling import Sobol
 from ecojax.search.variator import Variator
 from ecojax.space import Configuration, SearchSpace
 from ecojax.space.priors import Prior
@@ -87,60 +89,80 @@ class Engine:
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed
         self.proposer, self.replicate = proposer, replicate
         self.queue = [space.canonical(configuration) for configuration in queue]
+        self._queued = {space.key(configuration): configuration for configuration in self.queue}
         self._violation = violation
         self._prior: Prior = prior or (lambda genome: genome)
         self._encoder = Encoder(space)
+        self._sobol = Sobol(len(space), seed)
         self._variator = Variator(space, objectives=objectives, population=population, seed=seed)
-        self._assistant = Assistant(space, self._encoder, objectives=objectives, seed=seed, known=known)
+        self._assistant = Assistant(space, objectives=objectives, seed=seed, known=known)
+
+    @cached_property
+    def _size(self) -> float:
+        return self.space.size()
 
     @property
     def compile_seconds(self) -> float:
         """What was spent compiling so far."""
         return self._variator.compile_seconds + self._assistant.compile_seconds
 
-    def propose(self, step: int, observations: Sequence[Observation]) -> Proposal | None:
+    def history(self) -> History:
+        """An empty history of a search by this engine, for `propose`."""
+        return History(self.space, objectives=self.objectives, population=self.population, seed=self.seed)
+
+    def propose(self, step: int, observations: Sequence[Observation] | History) -> Proposal | None:
         """The configuration to try as number `step`, or None when the space holds no other.
 
-        `observations` are of every trial so far, failed and running ones included, in any order.
+        `observations` are of every trial so far, failed and running ones included, in any order; or a `history` that
+        they were added to, which a long search can afford.
         """
-        archive = Archive(self._encoder, observations, self.objectives)
-        if len(archive.keys) >= self.space.size():
+        return self._propose(step, self._archive(observations), frozenset())
+
+    def _archive(self, observations: Sequence[Observation] | History) -> Archive:
+        if isinstance(observations, History):
+            return observations
+        return Archive(self._encoder, observations, self.objectives)
+
+    def _propose(self, step: int, archive: Archive, also: Collection[str]) -> Proposal | None:
+        """`also` are keys of what is taken besides the archive."""
+        if archive.tried + len(also) >= self._size:
             return None
         begun = step >= self.population + len(self.queue)
         if self.replicate and begun and len(archive.front) and step % self.replicate == 0:
             return self._replicate(archive)
-        seen, checks = set(archive.keys), 0
+        passed: set[str] = set()
         fallback: Proposal | None = None  # new, but beyond a constraint
         for proposal in self._candidates(step, archive):
-            key = self._encoder(proposal.configuration).key
-            if key in seen:
+            key = self.space.key(proposal.configuration)
+            if archive.was_tried(key) or key in also or key in passed:
                 continue
             if self._violation is None or self._violation(proposal.configuration) <= 0:
                 return proposal
             fallback = fallback or proposal
-            seen.add(key)
-            checks += 1
-            if checks >= CHECKS:
+            passed.add(key)
+            if len(passed) >= CHECKS:
                 break
         return fallback
 
-    def upcoming(self, step: int, observations: Sequence[Observation], n: int) -> list[Configuration]:
+    def upcoming(
+        self, step: int, observations: Sequence[Observation] | History, n: int
+    ) -> list[Configuration]:
         """Up to `n` configurations that will be proposed from number `step` on, whatever becomes of those before.
 
         They are of the queue and of the first population; later proposals wait for results.
         """
-        seen, found = list(observations), []
+        archive, found = self._archive(observations), dict[str, Configuration]()
         for later in range(step, min(step + n, self.population + len(self.queue))):
-            proposal = self.propose(later, seen)
+            proposal = self._propose(later, archive, found.keys())
             if proposal is None:
                 break
-            found.append(proposal.configuration)
-            seen.append(Observation(proposal.configuration, None, pending=True))
-        return found
+            found[self.space.key(proposal.configuration)] = proposal.configuration
+        return list(found.values())
 
     def _candidates(self, step: int, archive: Archive) -> Iterator[Proposal]:
-        for configuration in self.queue:
-            yield Proposal(configuration, "queued")
+        for key, configuration in self._queued.items():
+            if not archive.was_tried(key):
+                yield Proposal(configuration, "queued")
         if step < self.population + len(self.queue) or not len(archive):
             yield from self._first_population(max(0, step - len(self.queue)))
         else:
@@ -166,7 +188,7 @@ class Engine:
             yield Proposal(self.space.default(), "default")
         # past the step's own point come the spare ones, for those whose configuration was tried already
         points = max(4 * self.population, 2 * (step + 1))
-        for genome in sobol(1 << (points - 1).bit_length(), len(self.space), self.seed)[step:]:
+        for genome in self._sobol.points(step, 1 << (points - 1).bit_length()):
             yield Proposal(self.space.decode(self._prior(genome)), "sobol")
 
     def _random(self, step: int) -> Iterator[Proposal]:

@@ -8,12 +8,14 @@ Nothing read back is ever executed: JSON text and plain arrays only.
 """
 
 import fcntl
+import gc
 import json
+import math
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,12 @@ CREATE TABLE trials (
     ended_at TEXT
 ) STRICT;
 """
+_INDEX = "CREATE INDEX IF NOT EXISTS trials_by_status ON trials (status)"
+_JSON = ("configuration", "metrics", "provenance", "details")
+_PLAIN = ("id", "status", "origin", "seed", "error", "weights", "started_at", "ended_at")
+_ALL = ", ".join((*_JSON, *_PLAIN))
+AT_A_TIME = 500  # trials that are read
+PAGE_BYTES = 8192  # of the database: of 4096 a usual trial, of 2.5 kB, fills one alone
 
 
 class StudyStore:
@@ -51,6 +59,8 @@ class StudyStore:
         self.folder = folder
         self._connection = connection
         self._lock = lock
+        self._together = False
+        self._unsynced = False  # whether the weights' folder has names that may not be on the disk
 
     @classmethod
     def create(cls, folder: Path | str, settings: Mapping[str, Any]) -> "StudyStore":
@@ -74,7 +84,9 @@ class StudyStore:
             lock = _acquire(folder)
             check_vacant(folder)  # nobody made one meanwhile
             with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
                 connection.executescript(_SCHEMA)
+                connection.execute(_INDEX)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 rows = [(name, json.dumps(value)) for name, value in settings.items()]
@@ -112,6 +124,9 @@ class StudyStore:
             try:
                 _check_identity(connection, folder)
                 _set_up(connection)
+                if write:
+                    with _faults(folder):
+                        connection.execute(_INDEX)  # which older studies lack
             except BaseException:
                 connection.close()
                 raise
@@ -152,24 +167,83 @@ class StudyStore:
     # Trials
 
     def trials(self) -> list[Trial]:
-        """All trials, by id."""
-        with self._faults():
-            return [_trial(row) for row in self._connection.execute("SELECT * FROM trials ORDER BY id")]
+        """All trials, by id, as they stood at one moment."""
+        with self._faults(), _no_garbage():
+            rows = self._connection.execute(f"SELECT {_ALL} FROM trials ORDER BY id")
+            return [self._trial(row) for row in rows]
+
+    def each(self, status: Status | None = None) -> Iterator[Trial]:
+        """The trials by id, of one `status` or of any, a few hundred in memory at a time; also what a writer adds
+        meanwhile."""
+        condition, parameters = ("", ()) if status is None else ("status = ? AND", (status,))
+        last: float = -math.inf
+        query = f"SELECT {_ALL} FROM trials WHERE {condition} id > ? ORDER BY id LIMIT {AT_A_TIME}"
+        while True:
+            with self._faults():
+                page = [self._trial(row) for row in self._connection.execute(query, (*parameters, last))]
+            yield from page
+            if len(page) < AT_A_TIME:
+                return
+            last = page[-1].id
 
     def trial(self, id_: int) -> Trial | None:
         with self._faults():
-            row = self._connection.execute("SELECT * FROM trials WHERE id = ?", (id_,)).fetchone()
-            return None if row is None else _trial(row)
+            row = self._connection.execute(f"SELECT {_ALL} FROM trials WHERE id = ?", (id_,)).fetchone()
+            return None if row is None else self._trial(row)
+
+    def counts(self) -> dict[Status, int]:
+        """How many trials have each status; every status is there."""
+        with self._faults():
+            rows = self._connection.execute("SELECT status, count(*) FROM trials GROUP BY status")
+            return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
+
+    def last_id(self) -> int | None:
+        """The largest id of a trial; None where there is none."""
+        with self._faults():
+            return self._connection.execute("SELECT max(id) FROM trials").fetchone()[0]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written within becomes durable in one go, at the end: all of it, or, where an exception leaves,
+        nothing.
+
+            with store.together():
+                store.end(...)
+                store.start(...)
+
+        A sync to the disk takes milliseconds, for one trial as for a hundred. Nobody else sees any of it before.
+        """
+        if self._together:
+            raise StudyError(f"the study '{self.folder}' is being written together already; end that first")
+        with self._faults():
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._together = True
+        try:
+            yield
+            self._sync_weights()
+            with self._faults():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._together = False
 
     def start(self, id_: int, configuration: Mapping[str, Any], *, origin: str, seed: int) -> Trial:
-        """Notes that a trial begins; one that was cut off before it ended begins again."""
-        with self._faults():
-            self._connection.execute(
+        """Notes that a trial begins; one that was cut off before it ended begins again.
+
+        It outlives its process at once, and a power cut from the next trial's end on: a beginning that is lost is
+        proposed again, by the same trials.
+        """
+        with self._faults(), self._without_sync():
+            row = self._connection.execute(
                 "INSERT INTO trials (id, status, configuration, origin, seed, started_at) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at WHERE status = 'running'",
-                (id_, Status.RUNNING, json.dumps(configuration), origin, seed, _now()),
-            )
-        trial = self.trial(id_)
+                "ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at WHERE status = 'running' "
+                f"RETURNING {_ALL}",
+                (id_, Status.RUNNING, json.dumps(dict(configuration)), origin, seed, _now()),
+            ).fetchall()
+            trial = self._trial(row[0]) if row else self.trial(id_)
         assert trial is not None
         return trial
 
@@ -184,18 +258,19 @@ class StudyStore:
         error: str | None = None,
         arrays: Mapping[str, Any] | None = None,
     ) -> Trial:
-        """Ends a running trial, durably: when this returns, a power cut no longer loses it.
+        """Ends a running trial, durably: when this returns, a power cut no longer loses it (see `together`).
 
         `arrays` are the weights by name. Raises `StudyError` when the trial is not running.
         """
-        trial = self.trial(id_)
-        if trial is None or trial.status is not Status.RUNNING:
+        with self._faults():
+            stands = self._connection.execute("SELECT status FROM trials WHERE id = ?", (id_,)).fetchone()
+        if stands != (Status.RUNNING,):
             raise StudyError(f"trial {id_} of '{self.folder}' is not running, so it cannot end")
         weights = None if arrays is None else self._write_arrays(id_, arrays)
         with self._faults():
-            self._connection.execute(
+            rows = self._connection.execute(
                 "UPDATE trials SET status = ?, metrics = ?, provenance = ?, details = ?, error = ?, weights = ?, "
-                "ended_at = ? WHERE id = ?",
+                f"ended_at = ? WHERE id = ? RETURNING {_ALL}",
                 (
                     status,
                     json.dumps(dict(metrics or {})),
@@ -206,10 +281,8 @@ class StudyStore:
                     _now(),
                     id_,
                 ),
-            )
-        trial = self.trial(id_)
-        assert trial is not None
-        return trial
+            ).fetchall()
+            return self._trial(rows[0])
 
     def add_metrics(self, id_: int, metrics: Mapping[str, float]) -> None:
         """Adds figures that come after the end of a trial (its test accuracy)."""
@@ -256,7 +329,10 @@ class StudyStore:
                 np.savez(file, **dict(arrays))
                 file.flush()
                 os.fsync(file.fileno())
-            _rename(temporary, folder / name)
+            os.replace(temporary, folder / name)
+            self._unsynced = True
+            if not self._together:
+                self._sync_weights()
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -265,12 +341,73 @@ class StudyStore:
             ) from None
         return name
 
+    def _sync_weights(self) -> None:
+        """Before a row refers to a file, the file's name is on the disk."""
+        if self._unsynced:
+            try:
+                _sync_folder(self.folder / WEIGHTS)
+            except OSError as error:
+                raise StudyError(
+                    f"cannot write the weights to '{self.folder / WEIGHTS}': {error.strerror}"
+                ) from None
+            self._unsynced = False
+
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _without_sync(self) -> Iterator[None]:
+        """A commit goes to the log in its order and does not wait for the disk; the next that does brings it along."""
+        if self._together:
+            yield
+            return
+        self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
             yield
-        except (sqlite3.Error, json.JSONDecodeError, ValueError) as error:
-            raise _damaged(self.folder, error) from None
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _trial(self, row: Sequence[Any]) -> Trial:
+        texts = row[:4]
+        for text, name in zip(texts, _JSON, strict=True):
+            if text[:1] != "{" or text[-1:] != "}":
+                raise ValueError(f"the {name} of trial {row[4]} are no JSON table")
+        known = dict(zip(_PLAIN, row[4:], strict=True))
+        known["status"] = Status(known["status"])
+        return Trial.deferred(_Texts(self.folder, texts), known)
+
+    def _faults(self) -> AbstractContextManager[None]:
+        return _faults(self.folder)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Python's search for it takes half the time of making so many objects, none of which is any."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Texts:
+    """The JSON of a row, parsed when it is asked for: of a hundred thousand trials few are looked into."""
+
+    __slots__ = ("folder", "texts")
+
+    def __init__(self, folder: Path, texts: Sequence[str]):
+        self.folder, self.texts = folder, texts
+
+    def __call__(self, name: str) -> Any:
+        with _faults(self.folder):
+            return json.loads(self.texts[_JSON.index(name)])
+
+
+@contextmanager
+def _faults(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, json.JSONDecodeError, ValueError) as error:
+        raise _damaged(folder, error) from None
 
 
 def check_vacant(folder: Path) -> None:
@@ -301,7 +438,11 @@ def check_vacant(folder: Path) -> None:
 def _rename(source: Path | str, target: Path) -> None:
     """Durably: a rename is on the disk when its folder is synced."""
     os.replace(source, target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -314,7 +455,6 @@ def _connect(database: Path) -> sqlite3.Connection:
         options = "?immutable=1"  # else SQLite wants to write its log before it reads
     uri = database.absolute().as_uri() + options
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0)
-    connection.row_factory = sqlite3.Row
     return connection
 
 
@@ -368,23 +508,6 @@ def _acquire(folder: Path) -> int:
             f"the study '{folder}' is being written by another process; wait for it, or choose another --out"
         ) from None
     return descriptor
-
-
-def _trial(row: sqlite3.Row) -> Trial:
-    return Trial(
-        id=row["id"],
-        status=Status(row["status"]),
-        configuration=json.loads(row["configuration"]),
-        origin=row["origin"],
-        seed=row["seed"],
-        metrics=json.loads(row["metrics"]),
-        provenance=json.loads(row["provenance"]),
-        details=json.loads(row["details"]),
-        error=row["error"],
-        weights=row["weights"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-    )
 
 
 def _now() -> str:

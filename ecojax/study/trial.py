@@ -1,9 +1,9 @@
 """One configuration, evaluated: the record that a search leaves of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class Status(StrEnum):
@@ -27,6 +27,8 @@ class Trial:
 
     `origin` tells where the configuration came from (default, sobol, variation, ...); times are ISO 8601, UTC;
     `weights` is a file name inside the study's folder.
+
+    One that was `deferred` reads what is missing the first time that it is asked for.
     """
 
     id: int
@@ -45,3 +47,19 @@ class Trial:
     @property
     def complete(self) -> bool:
         return self.status is Status.COMPLETE
+
+    @classmethod
+    def deferred(cls, read: Callable[[str], Any], known: dict[str, Any]) -> "Trial":
+        """A trial of `known` fields; `read` gives the value of any other by its name, once."""
+        trial = cls.__new__(cls)
+        known["_read"] = read
+        object.__setattr__(trial, "__dict__", known)
+        return trial
+
+    if not TYPE_CHECKING:  # else mypy would let any name pass
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in self.__dataclass_fields__ or "_read" not in self.__dict__:
+                raise AttributeError(f"a trial has no '{name}'")
+            value = self.__dict__[name] = self._read(name)
+            return value

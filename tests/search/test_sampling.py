@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import qmc
 
 from ecojax.errors import InputError
-from ecojax.search.sampling import latin_hypercube, sobol
+from ecojax.search.sampling import Sobol, latin_hypercube, sobol
 
 
 @pytest.mark.parametrize("sample", [sobol, latin_hypercube])
@@ -57,3 +57,14 @@ def test_impossible_counts_are_refused() -> None:
     for bad in ((-1, 2), (4, 0), (4, 30_000)):
         with pytest.raises(InputError, match=str(max(bad))):
             sobol(*bad, 0)
+
+
+def test_points_of_the_sequence_are_the_same_wherever_reading_begins(rng: np.random.Generator) -> None:
+    whole = sobol(4096, 7, 5)
+    sequence = Sobol(7, 5)
+    for start in [0, 1, 255, 256, *rng.integers(0, 4000, 30), 0]:
+        np.testing.assert_array_equal(list(sequence.points(start, start + 70)), whole[start : start + 70])
+    np.testing.assert_array_equal(list(Sobol(7, 5).points(3000, 3001)), whole[3000:3001])
+    assert list(sequence.points(5, 5)) == []
+    with pytest.raises(InputError, match="dimensions"):
+        list(Sobol(21202, 0).points(0, 1))

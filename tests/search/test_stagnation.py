@@ -2,15 +2,17 @@
 
 import math
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from inline_workers import inline
+from hypothesis import given, settings
 
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
 from ecojax.search.loop import run
-from ecojax.search.stagnation import Stagnation
+from ecojax.search.stagnation import Stagnation, Watch
 from ecojax.space import Int, SearchSpace
 from ecojax.study import Status, StudyStore
 from ecojax.trial.outcome import Outcome
@@ -130,3 +132,43 @@ def test_the_search_stops_and_says_so(tmp_path) -> None:
     assert reason == "the hypervolume has grown by no more than 0.5 % over the last 8 trials"
     assert trials == 12
     assert search(True, 20) == ("the budget of 20 evaluations is spent", 20)
+
+
+ended = st.lists(
+    st.tuples(
+        st.integers(0, 12),  # the configuration: repeats abound
+        st.none() | st.tuples(st.integers(0, 6), st.integers(1, 900)) | st.just((math.nan, 1.0)),
+        st.sampled_from([0.0, 0.0, 0.0, 0.5]),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, database=None)
+@given(st.integers(1, 10), st.integers(1, 6), st.sampled_from([0.0, 0.005, 0.3]), ended)
+def test_watching_trial_by_trial_says_the_same_as_looking_at_all(
+    patience, population, tolerance, ended
+) -> None:
+    stagnation = Stagnation(patience, population, tolerance)
+    watch, trials = Watch(stagnation), list[Observation]()
+    assert not watch.reached()
+    for configuration, objectives, violation in ended:
+        trials.append(Observation({"x": configuration}, objectives, violation))
+        watch.add(trials[-1])
+        assert watch.reached() == stagnation.reached(trials)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_watching_a_search_of_several_objectives(m) -> None:
+    """Fronts that grow over hundreds of trials, and stand still in the end."""
+    rng = np.random.default_rng(m)
+    stagnation, trials = Stagnation(40, 10, 0.01), list[Observation]()
+    watch, answers = Watch(stagnation), set[bool]()
+    for i in range(300):
+        point = rng.random(m) * (1 + 100 * np.exp(-i / 30))
+        trials.append(Observation({"x": i if i % 11 else i // 11}, (point**2).tolist()))
+        watch.add(trials[-1])
+        if i % 5 == 0:
+            assert watch.reached() == stagnation.reached(trials)
+            answers.add(watch.reached())
+    assert answers == {False, True}

@@ -23,7 +23,7 @@ def actors() -> list[int]:
                 title = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if title.startswith(b"ray::") and b"IDLE" not in title:
+            if title.startswith(b"ray::Worker"):
                 found.append(int(entry.name))
     return found
 
