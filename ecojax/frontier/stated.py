@@ -1,0 +1,75 @@
+"""What a study states, checked when it is opened: settings that its readers rely on, and the size of its figures."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ecojax.errors import InputError, StudyError
+from ecojax.space.tables import explain
+from ecojax.study import METRICS, Trial
+from ecojax.study.metrics import objective
+
+LARGEST = 1e100  # of a figure: its square, and a sum of many, are numbers still
+SHARES = ("accuracy", "test_accuracy")
+
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Bounds = dict[Literal["min", "max"], Finite]
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Part(BaseModel):
+    size: Annotated[int, Field(ge=0)] | None = None
+
+
+class _Stated(BaseModel):
+    """What may be missing is missing in studies that were put together by hand."""
+
+    model_config = ConfigDict(strict=True)
+
+    objectives: Annotated[list[str], Field(min_length=1)]
+    constraints: dict[str, Bounds] | None = None
+    dataset: str | None = None
+    dataset_title: str | None = None
+    dataset_source: str | None = None
+    seed: int | None = None
+    inference_batch: Annotated[int, Field(ge=1)] | None = None
+    splits: dict[str, _Part | int | str | None] = {}
+    space_records: list[_Named] = []
+    account: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    versions: dict[str, str] = {}
+
+    @field_validator("objectives", "constraints")
+    @classmethod
+    def _known(cls, names: Any) -> Any:
+        for name in names or ():
+            if name not in METRICS:
+                raise ValueError(f"'{name}' is no metric of this ecojax")
+        return names
+
+
+def check(folder: Path | str, settings: Mapping[str, Any], trials: Iterable[Trial]) -> None:
+    """Raises `StudyError` naming the study and the setting, or the trial and the figure, that makes no sense."""
+    try:
+        objectives = _Stated.model_validate(dict(settings)).objectives
+        for name in objectives:
+            objective(name)
+    except ValidationError as error:
+        raise _damaged(folder, explain(error)) from None
+    except InputError as error:
+        raise _damaged(folder, str(error)) from None
+    for trial in trials:
+        for name, value in trial.metrics.items():
+            if (math.isfinite(value) and abs(value) > LARGEST) or (
+                name in SHARES and math.isfinite(value) and not 0 <= value <= 1
+            ):
+                raise _damaged(folder, f"{name} = {value!r} of trial {trial.id} is no figure of a model")
+
+
+def _damaged(folder: Path | str, what: str) -> StudyError:
+    return StudyError(f"the study '{folder}' is damaged: {what}; restore it from a copy")
