@@ -21,11 +21,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"it has {size} bytes, and {MAX_BYTES} are the limit")
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if sum(member.file_size for member in members) > size:  # they overlap, or the directory lies
-            raise ValueError("its members are larger than the file")
         for member in members:
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"'{member.filename}' is compressed")
+        if sum(member.file_size for member in members) > size:  # they overlap, or the directory lies
+            raise ValueError("its members are larger than the file")
+        for member in members:
             with archive.open(member) as file:
                 version = np.lib.format.read_magic(file)
                 read_header = {

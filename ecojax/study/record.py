@@ -1,6 +1,7 @@
 """JSON text of the database to plain values, refused where it is not what a study writes."""
 
 import json
+import math
 from typing import Any
 
 
@@ -29,6 +30,26 @@ def figures(text: str, what: str) -> dict[str, float]:
     for name, value in values.items():
         if type(value) not in (int, float) or (type(value) is int and abs(value) >= 2**1023):
             raise ValueError(f"{what}.{name} = {_shown(value)} is no figure")
+    return values
+
+
+def scalars(text: str, what: str) -> dict[str, Any]:
+    """A JSON object of strings, finite numbers, true and false. Raises `ValueError` for anything else."""
+    values = table(text, what)
+    for name, value in values.items():
+        if not isinstance(value, str | bool | int | float) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
+            raise ValueError(f"{what}.{name} = {_shown(value)} is no value of a parameter")
+    return values
+
+
+def texts(text: str, what: str) -> dict[str, str]:
+    """A JSON object of strings. Raises `ValueError` for anything else."""
+    values = table(text, what)
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{what}.{name} = {_shown(value)} is no text")
     return values
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from ecojax.errors import StudyError
 from ecojax.study.inside import misplaced
-from ecojax.study.record import figures, record, table
+from ecojax.study.record import figures, record, scalars, table, texts
 from ecojax.study.schema import foreign_schema
 from ecojax.study.trial import Status, Trial
 
@@ -397,11 +397,11 @@ def _trial(row: sqlite3.Row) -> Trial:
     return Trial(
         id=row["id"],
         status=Status(row["status"]),
-        configuration=table(row["configuration"], f"trial {row['id']}: configuration"),
+        configuration=scalars(row["configuration"], f"trial {row['id']}: configuration"),
         origin=row["origin"],
         seed=row["seed"],
         metrics=figures(row["metrics"], f"trial {row['id']}: metrics"),
-        provenance=table(row["provenance"], f"trial {row['id']}: provenance"),
+        provenance=texts(row["provenance"], f"trial {row['id']}: provenance"),
         details=table(row["details"], f"trial {row['id']}: details"),
         error=row["error"],
         weights=row["weights"],
