@@ -7,6 +7,8 @@ against both, nothing is opened outside the folder, and nothing restored whose s
 import hashlib
 import json
 import logging
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +30,22 @@ _REMEDY = "restore it from a copy, or export the model again"
 
 
 def save_weights(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by path (`stem/conv/kernel`) as the nested dictionary that their names spell."""
+    """Writes arrays by path (`stem/conv/kernel`) as the nested dictionary that their names spell.
+
+    Raises `OSError` when they cannot be written.
+    """
     from flax.traverse_util import unflatten_dict
 
-    with _checkpointer() as checkpointer:
-        checkpointer.save(folder / FOLDER, unflatten_dict(dict(arrays), sep="/"))
+    try:
+        with _checkpointer() as checkpointer:
+            checkpointer.save(folder / FOLDER, unflatten_dict(dict(arrays), sep="/"))
+    except (
+        Exception
+    ) as error:  # TensorStore has its own words for a disk that is full, and Orbax its own type
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise OSError(" ".join(str(error).split())[:200]) from None
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
     lines = [f"{digest}  {name}\n" for name, digest in _digests(folder).items()]
     (folder / DIGESTS).write_text("".join(lines), encoding="utf-8")
 
