@@ -434,6 +434,18 @@ def test_columns_first_and_second_headers_are_numpys_own(hostile) -> None:
         assert back[name].dtype == array.dtype
 
 
+def test_what_a_study_says_does_not_drive_the_terminal(hostile) -> None:
+    sql(hostile, "UPDATE settings SET value = ? WHERE name = 'dataset_title'", '"\\u001b]0;owned\\u0007"')
+    sql(hostile, "UPDATE trials SET configuration = ? WHERE id = 1", '{"family": "\\u001b[31mred\\u009b"}')
+    sql(hostile, "UPDATE trials SET provenance = ?", '{"energy_per_sample_j": "\\u001b[2J"}')
+    done = subprocess.run(
+        [sys.executable, "-m", "ecojax", "frontier", str(hostile)], capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"owned" in done.stdout
+    assert not set(done.stdout.decode()) & set("\x1b\x07\x9b")
+
+
 def test_the_command_line_answers_in_one_printable_line(hostile) -> None:
     value = json.dumps({"\x1b]0;owned\x07" * 3: {"max": "x" * 10**6}})
     sql(hostile, "UPDATE settings SET value = ? WHERE name = 'constraints'", value)
