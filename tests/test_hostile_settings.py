@@ -148,6 +148,12 @@ def test_any_space_comes_back_from_its_records(tables) -> None:
     assert SearchSpace.from_records(json.loads(json.dumps(space.to_records()))) == space
 
 
+@pytest.mark.parametrize("records", [None, 7, "text", {"a": 1}, [1], [[]], [None], [{}], [{"name": {}}], []])
+def test_records_of_no_space_are_refused(records) -> None:
+    with pytest.raises(InputError):
+        SearchSpace.from_records(records)
+
+
 # What takes long, or for ever
 
 

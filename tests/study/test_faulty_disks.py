@@ -340,7 +340,7 @@ def test_a_second_driver_is_refused_at_once_and_the_first_goes_on(tmp_path) -> N
     options += ["--family", "linear", "--energy-ci", "0.3", "--watts-per-core", "10"]
     options += ["--frontier-energy-ci", "0", "--quiet"]
     command = [sys.executable, "-m", "ecojax", "search", "--out", str(folder)]
-    first = subprocess.Popen([*command, *options, "--evaluations", "2"], stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen([*command, *options, "--evaluations", "5"], stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 100
         while not (folder / "study.db").exists():
@@ -361,7 +361,7 @@ def test_a_second_driver_is_refused_at_once_and_the_first_goes_on(tmp_path) -> N
     finally:
         _, complaint = first.communicate(timeout=200)
     assert first.returncode == 0, complaint
-    assert [trial.id for trial in Study.open(folder).trials] == [0, 1]
+    assert [trial.id for trial in Study.open(folder).trials] == [0, 1, 2, 3, 4]
 
 
 def test_threads_of_one_process_are_two_drivers_too(tmp_path) -> None:
