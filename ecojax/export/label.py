@@ -46,10 +46,7 @@ _CONDITIONS = ("batch_size", "precision", "device", "provenance", "windows", "se
 
 
 def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The label of a complete trial, units in the names.
-
-    Raises `InputError` when its energy was never metered, or its record is damaged.
-    """
+    """The label of a complete trial, units in the names. Raises `InputError` when its energy was never metered."""
     conditions = trial.details.get("energy")
     if (
         "energy_per_sample_j" not in trial.metrics
@@ -59,7 +56,7 @@ def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"trial {trial.id} has no energy figure to export; pick a trial that was metered")
     figures = ("energy_per_sample_j", "energy_per_sample_j_ci95", "latency_ms")
     training = ("train_energy_j", "train_seconds", "trial_energy_j")
-    label = {
+    return {
         **{name: trial.metrics.get(name) for name in figures},
         **{name: conditions[name] for name in _CONDITIONS if name != "seconds"},
         "metered_seconds": conditions["seconds"],
@@ -68,8 +65,6 @@ def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
         "dataset": settings.get("dataset"),
         "dataset_title": settings.get("dataset_title"),
     }
-    _check(label, f"the energy of trial {trial.id} is damaged")
-    return label
 
 
 def write_label(folder: Path, label: Mapping[str, Any]) -> None:
@@ -79,11 +74,12 @@ def write_label(folder: Path, label: Mapping[str, Any]) -> None:
 def read_label(folder: Path) -> dict[str, Any]:
     """The label in `folder`. Raises `InputError` when it states no figure, or not whether that was measured."""
     label = read_record(folder / FILE, FORMAT, VERSION)
-    _check(label, f"'{folder / FILE}'")
+    check_label(label, f"'{folder / FILE}'")
     return label
 
 
-def _check(label: Mapping[str, Any], what: str) -> None:
+def check_label(label: Mapping[str, Any], what: str) -> None:
+    """Raises `InputError`, which begins with `what`, where a reader of the label would stumble."""
     if not isinstance(label.get("provenance"), dict):
         raise InputError(f"{what}: provenance.kind should be 'measured' or 'modeled'")
     try:

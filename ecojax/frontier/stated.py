@@ -27,6 +27,11 @@ class _Part(BaseModel):
     size: Annotated[int, Field(ge=0)] | None = None
 
 
+class _Earlier(BaseModel):
+    until: int
+    space: list[_Named]
+
+
 class _Stated(BaseModel):
     """What may be missing is missing in studies that were put together by hand."""
 
@@ -42,6 +47,8 @@ class _Stated(BaseModel):
     splits: dict[str, _Part | int | str | None] = {}
     space_records: list[_Named] = []
     account: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    between_trials: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    earlier_spaces: list[_Earlier] = []
     versions: dict[str, str] = {}
 
     @field_validator("objectives", "constraints")
