@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.frontier import Study
+from ecojax.frontier.stated import check
 from ecojax.settings import read_configurations, resolve
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
@@ -111,6 +112,7 @@ def _go_on(
     from ecojax.session.resume import in_the_space, require_agreement, resumed
 
     with StudyStore.open(folder, write=True) as store:
+        check(folder, store.settings())
         settings, changes, source = resumed(store, config, options, migrate=migrate)
         with assemble(settings, source, meter=meter, on_data=on_data) as crew:
             require_agreement(store, crew.facts)
@@ -132,7 +134,7 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
 
     study = study if isinstance(study, Study) else Study.open(study)
     trial = study.pick(pick)
-    inputs = ImageInputs.from_record(study.settings["inputs"])
+    inputs = ImageInputs.from_record(study.settings.get("inputs"))
     network = inputs.network(trial.configuration, study.settings["resolved_precision"])
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)

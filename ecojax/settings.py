@@ -21,6 +21,12 @@ from ecojax.study.metrics import objective, selectable
 
 Positive = Annotated[int, Field(ge=1)]
 
+MAX_BYTES = 4 << 20  # of a file of settings
+MAX_KEY_PARTS = 32  # of a dotted key; Python's parser takes the square of their number, and more, in time
+_LONG_KEY = re.compile(
+    rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}""", re.ASCII
+)
+
 
 def share(given: Any) -> Any:
     """A share as a number or as text, 0.05 or "5%"; what is neither stays as it is, to be refused by who asked."""
@@ -132,12 +138,15 @@ def find_config(name: str) -> Path | None:
 
 def read_config(path: Path) -> dict[str, Any]:
     """A TOML file as nested tables. Raises `InputError` when it is not there or not TOML."""
+    raw = _read(path, "configuration")
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"cannot read the configuration '{path}': {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        text = raw.decode("utf-8").replace("\r\n", "\n")
+        if _LONG_KEY.search(text):
+            raise ValueError(f"a key has more than {MAX_KEY_PARTS} parts")
+        table = tomllib.loads(text)
+        _require_64_bits(table)
+        return table
+    except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is not valid TOML: {error}") from None
 
 
@@ -148,10 +157,10 @@ def read_configurations(path: Path) -> list[dict[str, Any]]:
     of them. Raises `InputError` naming the file when it is neither.
     """
     if path.suffix.lower() == ".json":
+        raw = _read(path, "configurations")
         try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the configurations '{path}': {error.strerror}") from None
+            content: Any = json.loads(raw.decode("utf-8"))
+            _require_64_bits(content)
         except (ValueError, RecursionError) as error:
             raise InputError(f"'{path}' is not valid JSON: {error}") from None
     else:
@@ -164,6 +173,29 @@ def read_configurations(path: Path) -> list[dict[str, Any]]:
         )
     _require_plain(content, source=str(path))
     return content
+
+
+def _read(path: Path, what: str) -> bytes:
+    """The bytes of a file, were it a pipe that nobody writes to or one without an end: neither is waited for."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"cannot read the {what} '{path}': it is no ordinary file; write it to one")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the {what} '{path}': {getattr(error, 'strerror', error)}") from None
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"cannot read the {what} '{path}': it is larger than {MAX_BYTES >> 20} MiB")
+    return raw
+
+
+def _require_64_bits(value: Any) -> None:
+    """Raises `ValueError` for integers that TOML does not have, and that Python may not even be able to print."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _require_64_bits(item)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("an integer has more than 64 bits")
 
 
 def _require_plain(configurations: list[dict[str, Any]], *, source: str) -> None:

@@ -13,6 +13,8 @@ from ecojax.cli.frontier import frontier
 from ecojax.cli.measure import measure
 from ecojax.cli.search import search
 
+LONGEST = 2000  # characters of a complaint
+
 app = typer.Typer(
     name="ecojax",
     no_args_is_help=True,
@@ -78,10 +80,16 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"{error.format_message()} (see --help)", 2
     if isinstance(error, typer.Abort):
         return "aborted", 1
+    if isinstance(error, OSError) and error.filename is None:  # standard output, on a full disk
+        return f"cannot write: {error.strerror}; make room, or write elsewhere", 1
     message = " ".join(str(error).split())
     return f"internal error, {type(error).__name__}: {message}; run again with --debug for the traceback", 1
 
 
 def _complain(message: str, status: int) -> int:
-    typer.echo(f"ecojax: {message}", err=True)
+    if len(message) > LONGEST:
+        message = message[:LONGEST] + "…"
+    # whose names or values it quotes may be a stranger's, who must not drive the terminal
+    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    typer.echo(f"ecojax: {''.join(printable)}", err=True)
     return status

@@ -1,9 +1,11 @@
 """A dataset's name to its prepared files: found on disk, or else prepared there."""
 
 import difflib
+import json
 import os
 import re
 from contextlib import redirect_stdout
+from functools import partial
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -16,6 +18,9 @@ from ecojax.errors import DataError
 
 # name[/config][:version]; a second colon or a leading namespace would send TFDS to the network for its registries.
 _NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:[0-9*]+\.[0-9*]+\.[0-9*]+)?", re.ASCII)
+
+
+_OWN_CLASS = re.compile(r"tensorflow_datasets\.[\w.]+")
 
 
 def default_data_dir() -> Path:
@@ -33,6 +38,7 @@ def locate(
     """
     if not _NAME.fullmatch(name):
         raise _unknown(name)
+    _require_plain_features(name, data_dir)
     builder = _builder_on_disk(name, data_dir) or _registered_builder(name, data_dir)
     with prepared.only_news():
         is_prepared = builder.is_prepared()
@@ -42,6 +48,26 @@ def locate(
         )  # refuse before the download what would be refused after
         _prepare(name, builder, data_dir, download=download, on_progress=on_progress)
     return prepared.describe(Path(builder.data_path))
+
+
+def _require_plain_features(name: str, data_dir: Path) -> None:
+    """TFDS imports whatever module `features.json` names; none but its own are needed to read images and labels."""
+    for path in sorted((data_dir / re.split("[/:]", name)[0]).rglob("features.json")):
+        try:
+            json.loads(path.read_bytes(), object_hook=partial(_refuse_foreign_classes, path))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"'{path}' cannot be read ({error}); prepare the dataset anew") from None
+
+
+def _refuse_foreign_classes(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    for key in ("pythonClassName", "python_class_name", "type"):
+        name = record.get(key)
+        if isinstance(name, str) and not _OWN_CLASS.fullmatch(name):
+            raise DataError(
+                f"'{path}' asks for the Python class {name!r}, which is not TFDS's own; prepare the dataset anew, from "
+                "a source that you trust"
+            )
+    return record
 
 
 def _builder_on_disk(name: str, data_dir: Path) -> Any:

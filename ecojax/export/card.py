@@ -107,7 +107,10 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
                 "interval wanted",
                 "reached" if energy["converged"] else "**not reached** within the time allowed",
             ),
-            *((f"gate: {name.replace('_', ' ')}", f"{value:.4g}") for name, value in energy["gates"].items()),
+            *(
+                (f"gate: {name.replace('_', ' ')}", "–" if value is None else f"{value:.4g}")
+                for name, value in energy["gates"].items()
+            ),
         ],
     )
     yield (

@@ -1,15 +1,44 @@
 """`energy.json`: the energy label of a model. The figure, its interval, its conditions, and where it comes from."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecojax.errors import InputError
 from ecojax.export.records import read_record, write_record
+from ecojax.space.tables import explain
 from ecojax.study import Trial
 
 FILE, FORMAT, VERSION = "energy.json", "ecojax-energy", 1
+
+Figure = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
+
+
+class _Provenance(BaseModel):
+    kind: Literal["measured", "modeled"]
+    by: str
+    scope: str
+    systematic_percent: Figure | None
+
+
+class _Label(BaseModel):
+    """What the readers of a label rely on."""
+
+    model_config = ConfigDict(strict=True)
+
+    energy_per_sample_j: Figure
+    energy_per_sample_j_ci95: float | None
+    latency_ms: Figure | None
+    batch_size: Annotated[int, Field(ge=1, le=1 << 32)]
+    precision: str
+    device: str
+    provenance: _Provenance
+    windows: int
+    metered_seconds: Figure
+    converged: bool
+    gates: dict[str, float | None]
 
 
 # of `Energy.to_dict()`, kept under the same names
@@ -18,8 +47,12 @@ _CONDITIONS = ("batch_size", "precision", "device", "provenance", "windows", "se
 
 def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The label of a complete trial, units in the names. Raises `InputError` when its energy was never metered."""
-    conditions = trial.details.get("energy", {})
-    if "energy_per_sample_j" not in trial.metrics or any(name not in conditions for name in _CONDITIONS):
+    conditions = trial.details.get("energy")
+    if (
+        "energy_per_sample_j" not in trial.metrics
+        or not isinstance(conditions, dict)
+        or any(name not in conditions for name in _CONDITIONS)
+    ):
         raise InputError(f"trial {trial.id} has no energy figure to export; pick a trial that was metered")
     figures = ("energy_per_sample_j", "energy_per_sample_j_ci95", "latency_ms")
     training = ("train_energy_j", "train_seconds", "trial_energy_j")
@@ -41,9 +74,15 @@ def write_label(folder: Path, label: Mapping[str, Any]) -> None:
 def read_label(folder: Path) -> dict[str, Any]:
     """The label in `folder`. Raises `InputError` when it states no figure, or not whether that was measured."""
     label = read_record(folder / FILE, FORMAT, VERSION)
-    figure, provenance = label.get("energy_per_sample_j"), label.get("provenance")
-    if type(figure) not in (int, float) or not math.isfinite(figure):  # type: ignore[arg-type]
-        raise InputError(f"'{folder / FILE}': energy_per_sample_j = {figure!r} should be a number of joules")
-    if not isinstance(provenance, dict) or provenance.get("kind") not in ("measured", "modeled"):
-        raise InputError(f"'{folder / FILE}': provenance.kind should be 'measured' or 'modeled'")
+    check_label(label, f"'{folder / FILE}'")
     return label
+
+
+def check_label(label: Mapping[str, Any], what: str) -> None:
+    """Raises `InputError`, which begins with `what`, where a reader of the label would stumble."""
+    if not isinstance(label.get("provenance"), dict):
+        raise InputError(f"{what}: provenance.kind should be 'measured' or 'modeled'")
+    try:
+        _Label.model_validate(dict(label))
+    except ValidationError as error:
+        raise InputError(f"{what}: {explain(error)}") from None

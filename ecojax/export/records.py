@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ecojax.errors import InputError
+from ecojax.study.inside import misplaced
 
 MAX_BYTES = 16 << 20  # a million class names; more is no description of a network
 
@@ -21,6 +22,8 @@ def write_record(path: Path, name: str, version: int, record: Mapping[str, Any])
 
 def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
     """The record in `path` without its format and version. Raises `InputError` naming the file and what is wrong."""
+    if fault := misplaced(path, path.parent):
+        raise InputError(f"'{path}' {fault}")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -32,6 +35,7 @@ def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
         raise InputError(f"'{path}' is larger than {MAX_BYTES >> 20} MiB, so ecojax did not write it")
     try:
         record = json.loads(raw.decode("utf-8"), parse_constant=_refuse)
+        json.dumps(record, ensure_ascii=False).encode()  # half of a surrogate pair is no character
     except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is no valid JSON ({error}); export the model again") from None
     found = record.pop("format", None) if isinstance(record, dict) else None

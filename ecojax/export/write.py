@@ -14,7 +14,7 @@ from ecojax.errors import InputError
 from ecojax.export.card import model_card
 from ecojax.export.checkpoint import save_weights
 from ecojax.export.description import Description
-from ecojax.export.label import energy_label, write_label
+from ecojax.export.label import check_label, energy_label, write_label
 from ecojax.export.records import write_record
 from ecojax.study import Trial
 
@@ -49,6 +49,7 @@ def export_trial(
         raise InputError(f"trial {trial.id} ({trial.status}) cannot be exported; pick a complete trial")
     description = Description.of(network, class_names)
     energy = energy_label(trial, settings)
+    check_label(energy, f"the energy of trial {trial.id} is damaged")
     network.from_arrays(arrays)  # refuses those of another network
     with _whole_folder(to) as folder:
         save_weights(folder, arrays)

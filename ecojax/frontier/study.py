@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.errors import InputError
 from ecojax.frontier.pick import conditions, pick, satisfying
 from ecojax.frontier.repeats import by_configuration, merged
+from ecojax.frontier.stated import check
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ class Study:
     def open(cls, folder: Path | str) -> "Study":
         """The study in `folder`, also while a search still writes it.
 
-        Raises `StudyError` for a folder without a study, and a foreign, damaged or newer database.
+        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, and settings or figures
+        that make no sense.
         """
         with StudyStore.open(folder) as store:
-            return cls(folder, store.settings(), store.trials())
+            settings, trials = store.settings(), store.trials()
+        check(folder, settings)
+        return cls(folder, settings, trials)
 
     def __repr__(self) -> str:
         return f"<Study '{self.path}': {len(self.trials)} trials, {len(self.frontier())} on the frontier>"

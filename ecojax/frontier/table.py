@@ -78,17 +78,21 @@ def render_table(study: Study, width: int) -> "RenderableType":
     from rich.text import Text
 
     if not study.frontier():
-        return Text(f"{study.title}: no frontier yet ({_counts(study)})")
+        return Text(f"{_printable(study.title)}: no frontier yet ({_counts(study)})")
     columns = fitting(frontier_columns(study), study.objectives, width)
     table = Table(box=SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         words = column.name == "network"
         table.add_column(Text(column.header), justify="left" if words else "right", no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(_printable(cell)) for cell in row))
     lines = notes(study, [column.name for column in columns])
     return Group(
-        Text(study.title, style="bold"), Text(), table, Text(), *(Text(line, style="dim") for line in lines)
+        Text(_printable(study.title), style="bold"),
+        Text(),
+        table,
+        Text(),
+        *(Text(_printable(line), style="dim") for line in lines),
     )
 
 
@@ -189,6 +193,11 @@ def to_csv(study: Study) -> str:
             [trial.id, *map(trial.metrics.get, metrics), *map(trial.configuration.get, parameters)]
         )
     return text.getvalue()
+
+
+def _printable(text: str) -> str:
+    """Without what would drive the terminal: a study may be anybody's."""
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _counts(study: Study) -> str:

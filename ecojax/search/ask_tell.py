@@ -28,6 +28,7 @@ from ecojax.space.priors import prior_map
 
 FORMAT, VERSION = "ecojax ask/tell", 1
 MOST_OBJECTIVES = 6
+MOST_PARENTS = 1 << 16  # each generation is drawn whole
 
 Direction = Literal["minimize", "maximize"]
 Values = Mapping[str, float] | Sequence[float] | float
@@ -109,6 +110,9 @@ class AskTell:
         self.objectives = _directions(objectives)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise InputError(f"seed = {seed!r} must be a whole number from 0 to {2**32 - 1}")
+        for name, number, least in (("population", population, 1), ("replicate", replicate, 0)):
+            if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MOST_PARENTS:
+                raise InputError(f"{name} = {number!r} must be a whole number from {least} to {MOST_PARENTS}")
         self.seed = seed
         self.left_out = 0
         self._signs = np.array([-1.0 if way == "maximize" else 1.0 for way in self.objectives.values()])
@@ -326,7 +330,7 @@ class AskTell:
                     search._restore(trial, configuration)
         except InputError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise InputError(f"the text is no checkpoint of an ask/tell search: {what}") from None
         return search
@@ -344,13 +348,16 @@ class AskTell:
         }
 
     def _restore(self, record: Mapping[str, Any], configuration: Configuration) -> None:
-        values = record["values"]
-        self._trials[int(record["id"])] = _Trial(
+        values, id_, violation = record["values"], int(record["id"]), float(record["violation"])
+        told = None if values is None else self._signs * self._values(values)
+        if not (0 <= id_ < 2**32 and math.isfinite(violation) and (told is None or np.isfinite(told).all())):
+            raise ValueError(f"its trial {id_} has a number that none has")
+        self._trials[id_] = _Trial(
             str(record["origin"]),
             Observation(
                 configuration,
-                None if values is None else tuple((self._signs * self._values(values)).tolist()),
-                float(record["violation"]),
+                None if told is None else tuple(told.tolist()),
+                violation,
                 record["status"] == "pending",
             ),
         )

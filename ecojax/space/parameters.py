@@ -16,6 +16,7 @@ Value = float | int | str | bool
 Condition = Mapping[str, tuple[Value, ...]]
 
 SIGNIFICANT_DIGITS = 6
+MOST_LEVELS = 2**31 - 1  # of an integer: the engine counts them in 32 bits
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ class Int:
             raise InputError(
                 f"parameter '{self.name}': high = {self.high} is not low + a multiple of step = {self.step}; "
                 f"use high = {nearest}"
+            )
+        if self.levels > MOST_LEVELS:
+            raise InputError(
+                f"parameter '{self.name}': low = {self.low} to high = {self.high} are {self.levels} values; "
+                "raise step, or make the parameter a float"
             )
         _check_default(self)
 
@@ -192,11 +198,11 @@ def _identity(value: Any) -> tuple[bool, Any]:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _check_range(name: str, low: float, high: float, log: bool) -> None:
@@ -205,6 +211,10 @@ def _check_range(name: str, low: float, high: float, log: bool) -> None:
     if low > high:
         raise InputError(
             f"parameter '{name}': the range is empty, low = {low} exceeds high = {high}; swap them"
+        )
+    if not math.isfinite(float(high) - float(low)):
+        raise InputError(
+            f"parameter '{name}': from low = {low} to high = {high} is further than numbers reach"
         )
     if log and low <= 0:
         raise InputError(

@@ -209,6 +209,9 @@ class SearchSpace:
         """The space that `to_records` described. Raises `InputError` for anything else."""
         from ecojax.space.tables import parameter_from_table
 
+        records = list(records) if isinstance(records, Iterable) else [records]
+        if not all(isinstance(record, Mapping) for record in records):
+            raise InputError("the space's records are no list of tables; restore them from a copy")
         parameters = []
         for record in records:
             table = dict(record)

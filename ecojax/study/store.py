@@ -14,18 +14,22 @@ import math
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ecojax.errors import StudyError
+from ecojax.study.inside import misplaced
+from ecojax.study.record import figures, record, scalars, table, texts
+from ecojax.study.schema import foreign_schema
 from ecojax.study.trial import Status, Trial
 
 APPLICATION_ID = 0x45434F4A  # "ECOJ": tells our database from any other in the same place
 SCHEMA_VERSION = 1
 DATABASE, LOCK, WEIGHTS = "study.db", "study.lock", "weights"
+BUSY_S = 30.0  # for how long another connection may hold the database
 
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -46,6 +50,7 @@ CREATE TABLE trials (
 """
 _INDEX = "CREATE INDEX IF NOT EXISTS trials_by_status ON trials (status)"
 _JSON = ("configuration", "metrics", "provenance", "details")
+READERS: tuple[Callable[[str, str], Any], ...] = (scalars, figures, texts, table)  # of them
 _PLAIN = ("id", "status", "origin", "seed", "error", "weights", "started_at", "ended_at")
 _ALL = ", ".join((*_JSON, *_PLAIN))
 AT_A_TIME = 500  # trials that are read
@@ -105,10 +110,13 @@ class StudyStore:
             raise
 
     @classmethod
-    def open(cls, folder: Path | str, *, write: bool = False) -> "StudyStore":
+    def open(cls, folder: Path | str, *, write: bool = False, busy_s: float = BUSY_S) -> "StudyStore":
         """The study in `folder`. With `write`, alone: a second writer is refused.
 
-        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, and one in use.
+        busy_s: how long to wait for another program that holds the database, here and in every later call.
+
+        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, one in use, and files
+        that lie outside the folder by a link.
         """
         folder = Path(folder)
         database = folder / DATABASE
@@ -118,9 +126,12 @@ class StudyStore:
             )
         if write and not (os.access(folder, os.W_OK) and os.access(database, os.W_OK)):
             raise StudyError(f"the study '{folder}' is read-only; make it writable or copy it elsewhere")
+        for name in (DATABASE, *(DATABASE + of for of in ("-wal", "-shm", "-journal")), LOCK, WEIGHTS):
+            if fault := misplaced(folder / name, folder):
+                raise StudyError(f"'{folder / name}' {fault}")
         lock = _acquire(folder) if write else None
         try:
-            connection = _connect(database)
+            connection = _connect(database, busy_s)
             try:
                 _check_identity(connection, folder)
                 _set_up(connection)
@@ -154,7 +165,7 @@ class StudyStore:
         """What the study was started with, and what it has noted since."""
         with self._faults():
             rows = self._connection.execute("SELECT name, value FROM settings").fetchall()
-            return {name: json.loads(value) for name, value in rows}
+            return {name: record(value, f"the setting {name!r}") for name, value in rows}
 
     def set(self, name: str, value: Any) -> None:
         """Notes a setting, durably."""
@@ -304,14 +315,15 @@ class StudyStore:
 
     def arrays(self, trial: Trial) -> dict[str, Any]:
         """The weights of a trial by name. Raises `StudyError` when they are gone or damaged."""
-        import numpy as np
+        from ecojax.study.arrays import read_arrays
 
         if trial.weights is None:
             raise StudyError(f"trial {trial.id} ({trial.status}) has no weights; pick a complete trial")
         path = self.folder / WEIGHTS / Path(trial.weights).name  # never outside the study
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+            if fault := misplaced(path, self.folder):
+                raise ValueError(f"it {fault}")
+            return read_arrays(path)
         except FileNotFoundError:
             raise StudyError(f"the weights of trial {trial.id} are gone: '{path}' is not there") from None
         except Exception as error:  # a damaged archive raises seven kinds and more
@@ -325,7 +337,8 @@ class StudyStore:
         temporary = folder / f".{name}.part"
         try:
             folder.mkdir(exist_ok=True)
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)  # of an interrupted writing, or a link that leads elsewhere
+            with temporary.open("xb") as file:
                 np.savez(file, **dict(arrays))
                 file.flush()
                 os.fsync(file.fileno())
@@ -368,10 +381,10 @@ class StudyStore:
         texts = row[:4]
         for text, name in zip(texts, _JSON, strict=True):
             if text[:1] != "{" or text[-1:] != "}":
-                raise ValueError(f"the {name} of trial {row[4]} are no JSON table")
+                raise ValueError(f"trial {row[4]}: {name} is no table")
         known = dict(zip(_PLAIN, row[4:], strict=True))
         known["status"] = Status(known["status"])
-        return Trial.deferred(_Texts(self.folder, texts), known)
+        return Trial.deferred(_Texts(self.folder, row[4], texts), known)
 
     def _faults(self) -> AbstractContextManager[None]:
         return _faults(self.folder)
@@ -392,21 +405,22 @@ def _no_garbage() -> Iterator[None]:
 class _Texts:
     """The JSON of a row, parsed when it is asked for: of a hundred thousand trials few are looked into."""
 
-    __slots__ = ("folder", "texts")
+    __slots__ = ("folder", "texts", "trial")
 
-    def __init__(self, folder: Path, texts: Sequence[str]):
-        self.folder, self.texts = folder, texts
+    def __init__(self, folder: Path, trial: int, texts: Sequence[str]):
+        self.folder, self.trial, self.texts = folder, trial, texts
 
     def __call__(self, name: str) -> Any:
+        number = _JSON.index(name)
         with _faults(self.folder):
-            return json.loads(self.texts[_JSON.index(name)])
+            return READERS[number](self.texts[number], f"trial {self.trial}: {name}")
 
 
 @contextmanager
 def _faults(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, json.JSONDecodeError, ValueError) as error:
+    except (sqlite3.Error, ValueError, RecursionError) as error:
         raise _damaged(folder, error) from None
 
 
@@ -449,12 +463,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _connect(database: Path) -> sqlite3.Connection:
+def _connect(database: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     options = ""
     if not os.access(database.parent, os.W_OK) and not database.with_name(f"{DATABASE}-wal").exists():
         options = "?immutable=1"  # else SQLite wants to write its log before it reads
     uri = database.absolute().as_uri() + options
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_s)
+    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
@@ -478,17 +493,27 @@ def _check_identity(connection: sqlite3.Connection, folder: Path) -> None:
                 f"the study '{folder}' has format {version}, this ecojax reads format {SCHEMA_VERSION}; "
                 f"open it with the ecojax that wrote it, or start a new study"
             )
+        if foreign := foreign_schema(connection, _SCHEMA):
+            raise sqlite3.DatabaseError(foreign)
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
-        connection.execute("SELECT name, value FROM settings LIMIT 1").fetchone()
-        connection.execute("SELECT id, status, configuration FROM trials LIMIT 1").fetchone()
     except sqlite3.DatabaseError as error:
         raise _damaged(folder, error) from None
 
 
 def _damaged(folder: Path, error: Exception) -> StudyError:
     reason = " ".join(str(error).split())  # SQLite's check answers in several lines
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary one
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StudyError(
+            f"the study database '{folder / DATABASE}' is held by another program ({reason}); end that, or wait for it"
+        )
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return StudyError(
+            f"the study database '{folder / DATABASE}' cannot be read or written ({reason}); make room or mend its "
+            "disk: every trial that ended is kept"
+        )
     return StudyError(
         f"the study database '{folder / DATABASE}' cannot be used ({reason}); "
         "restore it from a copy, or start a new study in another folder"
@@ -497,7 +522,7 @@ def _damaged(folder: Path, error: Exception) -> StudyError:
 
 def _acquire(folder: Path) -> int:
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise StudyError(f"cannot lock the study '{folder}': {error.strerror}; is it writable?") from None
     try:

@@ -1,15 +1,19 @@
 """Image classification: a dataset, the families that may learn it, and the recipe they are trained by."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from ecojax.data import ImageDataset
 from ecojax.errors import InputError
 from ecojax.models import FAMILIES, family
 from ecojax.space import Choice, SearchSpace
+from ecojax.space.tables import explain
 from ecojax.tasks.composition import compose_space, family_parameters
 from ecojax.train.recipe import ALWAYS_ACTIVE, Recipe, recipe_parameters
 
@@ -34,6 +38,8 @@ class ImageInputs:
         """The network of a configuration. Those that differ in training only have equal ones."""
         from ecojax.models.network import Network
 
+        if "family" not in configuration:
+            raise InputError("the configuration names no model family")
         chosen = family(str(configuration["family"]))
         return Network(
             family=chosen.name,
@@ -50,10 +56,13 @@ class ImageInputs:
         return {field.name: list(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "ImageInputs":
-        height, width, channels = record["image_shape"]
-        names, mean, std = (tuple(record[key]) for key in ("class_names", "mean", "std"))
-        return cls((height, width, channels), names, mean, std)
+    def from_record(cls, record: Any) -> "ImageInputs":
+        """Raises `InputError` for what `to_record` does not give."""
+        try:
+            given = TypeAdapter(cls).validate_json(json.dumps(record), strict=True)
+        except ValidationError as error:
+            raise InputError(f"the study's inputs are damaged: {explain(error, prefix='inputs')}") from None
+        return given
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,20 @@ def test_a_damaged_training_split_is_an_error_that_names_it(damage, tmp_path, mo
         load("mnist", data_dir=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["evil.Image", "antigravity", "os.path"])
+def test_a_dataset_that_names_a_module_to_import_is_refused(tmp_path, monkeypatch, name):
+    """TFDS itself imports it before it looks whether that is a feature."""
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'exploded')!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    (features,) = tmp_path.rglob("features.json")
+    ours = "tensorflow_datasets.core.features.image_feature.Image"
+    features.write_text(features.read_text().replace(ours, name))
+    with pytest.raises(DataError, match=f"features.json' asks for the Python class '{name}'"):
+        load("mnist", data_dir=tmp_path)
+    assert not (tmp_path / "exploded").exists()
+
+
 def test_a_dataset_stored_for_tensorflow_is_refused(tmp_path, monkeypatch):
     prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
     info = tmp_path / "mnist" / "3.0.1" / "dataset_info.json"

@@ -5,8 +5,8 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from inline_workers import inline
 from hypothesis import given, settings
+from inline_workers import inline
 
 from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget

@@ -50,6 +50,8 @@ class PowerLog:
 
     def refresh(self) -> None:
         try:
+            if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+                raise MeterError(f"{self.path} is no ordinary file, and cannot be read as it grows.")
             with self.path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:
                     raise MeterError(f"{self.path} has become shorter; was the log rotated? Start again.")
@@ -68,7 +70,10 @@ class PowerLog:
     def _add(self, line: str) -> None:
         if not line:
             return
-        cells = [cell.strip() for cell in next(csv.reader([line]))]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line]))]
+        except csv.Error as error:
+            raise self._refuse(f"cannot be understood ({error})", line) from None
         if not self.unit:
             self._read_header(cells)
             return
@@ -77,7 +82,7 @@ class PowerLog:
             value = float(cells[self._value_column])
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{self.unit} is {value:g}")
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise self._refuse(f"cannot be understood ({error})", line) from None
         last = self.rows[-1] if self.rows else None
         if last is not None and time_s <= last.time_s:

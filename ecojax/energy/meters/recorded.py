@@ -66,8 +66,10 @@ def load_trace(path: Path | str) -> Trace:
     """The trace in a .json or .csv file. Raises InputError naming file and fault."""
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError("it is no ordinary file")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read the trace '{path}': {error}") from None
     try:
         if path.suffix == ".csv":
@@ -87,7 +89,7 @@ def load_trace(path: Path | str) -> Trace:
             [PowerReading(*row) for row in _numbers(record["powers"])],
             dict(record["details"]),
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, csv.Error) as error:
         raise InputError(f"'{path}' is a damaged trace ({error}); record it again") from None
 
 

@@ -1,0 +1,73 @@
+"""The settings that the readers of a study rely on, checked when it is opened."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ecojax.errors import InputError, StudyError
+from ecojax.space.tables import explain
+from ecojax.study import METRICS
+from ecojax.study.metrics import objective
+from ecojax.study.record import LARGEST
+
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Bounds = dict[Literal["min", "max"], Finite]
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Part(BaseModel):
+    size: Annotated[int, Field(ge=0)] | None = None
+
+
+class _Earlier(BaseModel):
+    until: int
+    space: list[_Named]
+
+
+class _Stated(BaseModel):
+    """What may be missing is missing in studies that were put together by hand."""
+
+    model_config = ConfigDict(strict=True)
+
+    objectives: Annotated[list[str], Field(min_length=1)]
+    constraints: dict[str, Bounds] | None = None
+    dataset: str | None = None
+    dataset_title: str | None = None
+    dataset_source: str | None = None
+    seed: int | None = None
+    inference_batch: Annotated[int, Field(ge=1)] | None = None
+    splits: dict[str, _Part | int | str | None] = {}
+    space_records: list[_Named] = []
+    account: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    between_trials: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    earlier_spaces: list[_Earlier] = []
+    versions: dict[str, str] = {}
+
+    @field_validator("objectives", "constraints")
+    @classmethod
+    def _known(cls, names: Any) -> Any:
+        for name in names or ():
+            if name not in METRICS:
+                raise ValueError(f"'{name}' is no metric of this ecojax")
+        return names
+
+
+def check(folder: Path | str, settings: Mapping[str, Any]) -> None:
+    """Raises `StudyError` naming the study and the setting that makes no sense."""
+    try:
+        objectives = _Stated.model_validate(dict(settings)).objectives
+        for name in objectives:
+            objective(name)
+    except ValidationError as error:
+        raise _damaged(folder, explain(error)) from None
+    except InputError as error:
+        raise _damaged(folder, str(error)) from None
+
+
+def _damaged(folder: Path | str, what: str) -> StudyError:
+    return StudyError(f"the study '{folder}' is damaged: {what}; restore it from a copy")
