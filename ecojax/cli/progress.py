@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +34,10 @@ class Silent(Listener):
         self.folder: Path | None = None
         self.planned = 0
         self._ended_here = 0
-        self._complete: list[Trial] = []
+        self._standing: list[Trial] = []
         self._frontier: list[Trial] = []
 
-    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
+    def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         self.folder, self.planned = folder, evaluations
         for trial in trials:
             if trial.status is not Status.RUNNING:
@@ -83,8 +83,11 @@ class Silent(Listener):
         self.counts[trial.status] += 1
         self.spent_j += trial.metrics.get("trial_energy_j", 0.0)
         if trial.complete:
-            self._complete.append(trial)
-            self._frontier = _non_dominated([merged(group) for group in by_configuration(self._complete)])
+            # of those that were on the frontier: what it looks like so far needs no more
+            groups = by_configuration([*self._standing, trial])
+            self._frontier = _non_dominated([merged(group) for group in groups])
+            kept = {one.id for one in self._frontier}  # by its first trial
+            self._standing = [one for group in groups if group[0].id in kept for one in group]
 
 
 class Log(Silent):
@@ -136,7 +139,7 @@ class Live(Silent):
         self._stopping = ""
         self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
 
-    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
+    def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         super().search_started(folder, trials, evaluations)
         self._bar.update(
             self._task, description="trials", total=evaluations, completed=sum(self.counts.values())

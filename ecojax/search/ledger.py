@@ -1,12 +1,15 @@
-"""What a running search knows of its trials: who runs, what was spent, and what the next ones are told."""
+"""What a running search keeps of its trials: who runs, what was spent, and what the next ones are told."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ecojax.search.archive import Observation
 from ecojax.search.constraints import violation
-from ecojax.search.rivals import rivals
+from ecojax.search.digests import Digests, digest
+from ecojax.search.history import History
+from ecojax.search.rivals import Standings
+from ecojax.search.stagnation import Watch
 from ecojax.study import METRICS, Status, Trial
 from ecojax.trial.metered import Metered
 from ecojax.trial.rungs import Rivals
@@ -16,75 +19,76 @@ Signature = Callable[[Mapping[str, Any]], Hashable]
 
 
 class Ledger:
-    """The trials of a study, as they begin and end.
+    """The trials of a study, as they begin and end; of those that have ended, no more than the search needs.
 
+    history: empty; what the engine proposes on. watch: tells when going on no longer pays.
     adopt: what a trial's configuration is in the engine's space, None where it has no place there; where the space
     has changed. signature: what configurations whose inferences are the same program have in common.
     """
 
     def __init__(
         self,
+        history: History,
         objectives: Sequence[str],
         constraints: Mapping[str, Mapping[str, float]],
         *,
+        watch: Watch | None = None,
         adopt: Adopt | None = None,
         signature: Signature | None = None,
     ):
-        self.objectives, self.constraints = objectives, constraints
+        self.history, self.watch = history, watch
+        self._objectives, self._constraints = objectives, constraints
         self._adopt, self._signature = adopt, signature
-        self._trials: dict[int, Trial] = {}
-        self._metered: dict[Hashable, Metered] = {}
+        self._standings = Standings(objectives, constraints)
+        self._metered = Digests()  # the trial in which a signature was metered
         self.running: dict[int, Trial] = {}
+        self.ended = 0
         self.seconds = self.joules = 0.0
 
     def __len__(self) -> int:
         """Trials, running and ended."""
-        return len(self._trials)
-
-    @property
-    def ended(self) -> int:
-        return len(self._trials) - len(self.running)
-
-    def complete_trials(self) -> list[Trial]:
-        return [trial for trial in self._trials.values() if trial.complete]
+        return self.ended + len(self.running)
 
     def put(self, trial: Trial) -> None:
-        """A trial that has begun, or that has ended."""
-        self._trials[trial.id] = trial
+        """A trial that has begun, or that has ended. Each begins in the order of the ids."""
+        observation = self._observed(trial)
+        self.history.add(trial.id, observation)
         if trial.status is Status.RUNNING:
             self.running[trial.id] = trial
             return
         self.running.pop(trial.id, None)
+        self.ended += 1
         self.seconds += trial.metrics.get("trial_seconds", 0.0)
         self.joules += trial.metrics.get("trial_energy_j", 0.0)
-        if self._signature is not None and (metered := Metered.of(trial)) is not None:
-            self._metered.setdefault(self._signature(trial.configuration), metered)
+        self._standings.add(trial)
+        if self.watch is not None and observation is not None:
+            self.watch.add(observation)
+        if self._signature is not None and Metered.of(trial) is not None:
+            self._metered.add(self._signed(trial.configuration), trial.id)
 
     def adopted(self, trial: Trial) -> bool:
         """Whether a trial's configuration is in the engine's space as it stands."""
         return self._adopt is None or self._adopt(trial) == dict(trial.configuration)
 
-    def observations(self) -> list[Observation]:
-        """Of every trial, by id; running ones are pending."""
-        return self._observed(self._trials[id_] for id_ in sorted(self._trials))
-
-    def ended_observations(self) -> list[Observation]:
-        """Of those that have ended, by id."""
-        return self._observed(self._trials[id_] for id_ in sorted(self._trials) if id_ not in self.running)
-
     def rivals(self) -> Rivals:
         """What a running trial is held against."""
-        return rivals(self._trials.values(), self.objectives, self.constraints)
+        return self._standings.rivals()
 
-    def metered(self, configuration: Mapping[str, Any]) -> Metered | None:
-        """What is known already of the inference of a configuration."""
-        return self._metered.get(self._signature(configuration)) if self._signature else None
+    def metered_in(self, configuration: Mapping[str, Any]) -> int | None:
+        """The trial that knows the energy of a configuration's inference already."""
+        return None if self._signature is None else self._metered.get(self._signed(configuration))
 
-    def _observed(self, of: Iterable[Trial]) -> list[Observation]:
+    def _signed(self, configuration: Mapping[str, Any]) -> bytes:
+        assert self._signature is not None
+        return digest(repr(self._signature(configuration)))
+
+    def _observed(self, trial: Trial) -> Observation | None:
         if self._adopt is not None:
-            adopted = [(trial, self._adopt(trial)) for trial in of]
-            of = [replace(trial, configuration=c) for trial, c in adopted if c is not None]
-        return [observe(trial, self.objectives, self.constraints) for trial in of]
+            configuration = self._adopt(trial)
+            if configuration is None:
+                return None
+            trial = replace(trial, configuration=configuration)
+        return observe(trial, self._objectives, self._constraints)
 
 
 def observe(

@@ -5,9 +5,8 @@ generation. Knows nothing of models, datasets or watts, nor of where trials run:
 its workers' object with a configuration and a seed, which gives an `Outcome`; every side effect is the store's.
 """
 
-import json
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy as np
 from ecojax.errors import EcojaxError
 from ecojax.execute.executor import End, Ended, Executor, Job
 from ecojax.search.account import Stopwatch
-from ecojax.search.archive import Observation
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
 from ecojax.search.ledger import Adopt, Ledger, Signature
-from ecojax.search.stagnation import Stagnation
+from ecojax.search.stagnation import Stagnation, Watch
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.trial.metered import Metered
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.parent import Parent
 from ecojax.trial.rungs import Rivals
@@ -42,8 +41,8 @@ ParentOf = Callable[[Mapping[str, Any], Iterable[Trial]], Trial | None]
 class Listener:
     """Hears what happens, and does nothing about it; a progress display or a log overrides what it wants to hear."""
 
-    def search_started(self, folder: Path, trials: Sequence[Trial], evaluations: int) -> None:
-        """`trials` are those that the study holds already, of `evaluations` in all."""
+    def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
+        """`trials` are those that the study holds already, of `evaluations` in all; they can be gone through once."""
 
     def noted(self, text: str) -> None:
         """Something that a user should know of and that stops nothing."""
@@ -102,7 +101,14 @@ def run(
         store,
         engine,
         executor,
-        Ledger(objectives, constraints, adopt=adopt, signature=signature),
+        Ledger(
+            engine.history(),
+            objectives,
+            constraints,
+            watch=None if stagnation is None else Watch(stagnation),
+            adopt=adopt,
+            signature=signature,
+        ),
         budget=budget,
         stagnation=stagnation,
         parent_of=parent_of,
@@ -142,17 +148,29 @@ class _Search:
     _failed_in_a_row: int = 0
 
     def run(self) -> str | None:
-        trials = self.store.trials()
-        for trial in trials:
-            self.ledger.put(trial)
+        known = self._known()
+        self.listener.search_started(self.store.folder, known, self.budget.evaluations)
+        for _ in known:  # whoever listens may not have gone through all
+            pass
         self._cut_off.extend(self.ledger.running.values())
-        self.listener.search_started(self.store.folder, trials, self.budget.evaluations)
         while True:
             reason = self._fill()
             if not self.executor.running:
                 return reason
-            for ended in self.executor.wait(LOOKS_S):
-                self._receive(ended)
+            ends = self.executor.wait(LOOKS_S)
+            # one sync to the disk, however many there are
+            with self.store.together() if len(ends) > 1 else nullcontext():
+                trials = [self._received(ended) for ended in ends]
+            for trial in trials:
+                if trial is not None:
+                    self.listener.trial_ended(trial)
+                    self._require_hope(trial)
+
+    def _known(self) -> Iterator[Trial]:
+        """The trials that the study holds, each put into the ledger."""
+        for trial in self.store.each():
+            self.ledger.put(trial)
+            yield trial
 
     def _fill(self) -> str | None:
         """Gives every free worker a trial; a reason why there is none to give."""
@@ -182,7 +200,7 @@ class _Search:
         )
         if spent is not None:
             return f"the budget of {spent} is spent"
-        if self.stagnation is not None and self.stagnation.reached(self.ledger.ended_observations()):
+        if self.stagnation is not None and self.ledger.watch is not None and self.ledger.watch.reached():
             return (
                 f"the hypervolume has grown by no more than {100 * self.stagnation.tolerance:g} % "
                 f"over the last {self.stagnation.patience} trials"
@@ -193,10 +211,9 @@ class _Search:
         """The next trial, begun; or why there is none."""
         step = len(self.ledger)
         with self.stopwatch.span("proposing"), self.quietly():
-            archive = self.ledger.observations()
-            proposal = self.engine.propose(step, archive)
+            proposal = self.engine.propose(step, self.ledger.history)
         if proposal is None:
-            return f"all {_configurations(archive)} configurations of the space have been tried"
+            return f"all {self.ledger.history.tried} configurations of the space have been tried"
         seed = trial_seed(self.engine.seed, step)
         with self.stopwatch.span("storing"):
             trial = self.store.start(step, proposal.configuration, origin=proposal.origin, seed=seed)
@@ -208,10 +225,11 @@ class _Search:
         replicate = trial.origin == "replicate"
         if self.early_stop:
             given["rivals"] = Rivals() if replicate else self.ledger.rivals()
-        if not replicate and (metered := self.ledger.metered(trial.configuration)) is not None:
-            given["metered"] = metered
+        if not replicate and (known := self.ledger.metered_in(trial.configuration)) is not None:
+            earlier = self.store.trial(known)
+            given["metered"] = None if earlier is None else Metered.of(earlier)
         if self.parent_of is not None and not replicate:
-            parent = self.parent_of(trial.configuration, self.ledger.complete_trials())
+            parent = self.parent_of(trial.configuration, self.store.each(Status.COMPLETE))
             if parent is not None:
                 arrays = self.store.arrays(parent)
                 given["parent"] = Parent(parent.id, parent.configuration, arrays)
@@ -219,27 +237,27 @@ class _Search:
             with self.stopwatch.span("proposing"):
                 left = self.budget.evaluations - trial.id - 1
                 given["upcoming"] = self.engine.upcoming(
-                    trial.id + 1, self.ledger.observations(), min(self.ahead, left)
+                    trial.id + 1, self.ledger.history, min(self.ahead, left)
                 )
         self.executor.submit(
             Job(trial.id, "evaluate", (trial.configuration, trial.seed), given, timeout_s=self.timeout_s)
         )
 
-    def _receive(self, ended: Ended) -> None:
-        """Records how a trial ended, or has it tried again."""
+    def _received(self, ended: Ended) -> Trial | None:
+        """The trial, as it ended and is recorded now; None where it is to be tried again."""
         trial = self.ledger.running[ended.job.id]
         if ended.end is End.LOST and self._losses[trial.id] < MOST_LOSSES:
             self._losses[trial.id] += 1
             self.listener.noted(f"trial {trial.id} was lost with its worker and begins again: {ended.error}")
             self._cut_off.append(trial)
-            return
+            return None
         outcome = outcome_of(ended)
         self._attempts[trial.id] += 1
         attempts = self._attempts[trial.id]
         if outcome.status in TRANSIENT and attempts < ATTEMPTS:
             self.listener.noted(f"trial {trial.id} is tried once more ({outcome.status}: {outcome.error})")
             self._cut_off.append(trial)
-            return
+            return None
         details = dict(outcome.details)
         if attempts > 1:
             details["attempts"] = attempts
@@ -256,8 +274,7 @@ class _Search:
                 arrays=outcome.arrays,
             )
         self.ledger.put(trial)
-        self.listener.trial_ended(trial)
-        self._require_hope(trial)
+        return trial
 
     def _require_hope(self, trial: Trial) -> None:
         alive = trial.complete or trial.status is Status.STOPPED
@@ -286,7 +303,3 @@ def outcome_of(ended: Ended) -> Outcome:
 def trial_seed(seed: int, step: int) -> int:
     """The seed of trial `step`: its weights, data order and augmentation."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0]) >> 1
-
-
-def _configurations(archive: Iterable[Observation]) -> int:
-    return len({json.dumps(dict(seen.configuration), sort_keys=True) for seen in archive})
