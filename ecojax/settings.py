@@ -73,6 +73,7 @@ class SearchSettings(BaseModel):
     epochs: Positive = 10
     early_stop: bool = True
     inherit: bool = False
+    pack: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -59,6 +59,10 @@ def search(
     inherit: Annotated[
         bool, Option("--inherit", help="Begin training from the weights of the most similar trial.")
     ] = False,
+    pack: Annotated[
+        bool,
+        Option("--pack", help="Train candidates of one shape together, where a probe finds that faster."),
+    ] = False,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
         str | None,
@@ -156,6 +160,7 @@ def search(
         "epochs": epochs,
         "early_stop": False if no_early_stop else None,
         "inherit": inherit or None,
+        "pack": pack or None,
         "seed": seed,
         "data_dir": data_dir,
         "train_size": train_size,

@@ -1,6 +1,7 @@
-"""The settings that the readers of a study rely on, checked when it is opened."""
+"""What a study states, checked before it is relied on: settings when it is opened, figures when they are compared."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ecojax.errors import InputError, StudyError
 from ecojax.space.tables import explain
-from ecojax.study import METRICS
+from ecojax.study import METRICS, Trial
 from ecojax.study.metrics import objective
-from ecojax.study.record import LARGEST
+
+LARGEST = 1e100  # of a figure: its square, and a sum of many, are numbers still
+SHARES = ("accuracy", "test_accuracy")
 
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Bounds = dict[Literal["min", "max"], Finite]
@@ -67,6 +70,16 @@ def check(folder: Path | str, settings: Mapping[str, Any]) -> None:
         raise _damaged(folder, explain(error)) from None
     except InputError as error:
         raise _damaged(folder, str(error)) from None
+
+
+def check_figures(folder: Path | str, trials: Iterable[Trial]) -> None:
+    """Raises `StudyError` naming the study, the trial and the figure that makes no sense."""
+    for trial in trials:
+        for name, value in trial.metrics.items():
+            if (math.isfinite(value) and abs(value) > LARGEST) or (
+                name in SHARES and math.isfinite(value) and not 0 <= value <= 1
+            ):
+                raise _damaged(folder, f"{name} = {value!r} of trial {trial.id} is no figure of a model")
 
 
 def _damaged(folder: Path | str, what: str) -> StudyError:

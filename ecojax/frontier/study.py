@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.errors import InputError
 from ecojax.frontier.pick import conditions, pick, satisfying
 from ecojax.frontier.repeats import by_configuration, merged
-from ecojax.frontier.stated import check
+from ecojax.frontier.stated import check, check_figures
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Study:
     def __init__(self, folder: Path | str, settings: Mapping[str, Any], trials: Sequence[Trial]):
         self.path = Path(folder)
         self.name = self.path.resolve().name
+        self._checked = False
         self.settings = dict(settings)
         self.trials = list(trials)
         self.objectives: list[str] = list(self.settings["objectives"])
@@ -53,8 +54,8 @@ class Study:
     def open(cls, folder: Path | str) -> "Study":
         """The study in `folder`, also while a search still writes it.
 
-        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, and settings or figures
-        that make no sense.
+        Raises `StudyError` for a folder without a study, a foreign, damaged or newer database, and settings that make
+        no sense; figures are looked at when they are asked for.
         """
         with StudyStore.open(folder) as store:
             settings, trials = store.settings(), store.trials()
@@ -78,8 +79,12 @@ class Study:
         return {str(status): found[status] for status in Status}
 
     def complete(self) -> list[Trial]:
-        """The trials that ended well, by id; they may exceed a constraint."""
-        return [trial for trial in self.trials if trial.complete]
+        """The trials that ended well, by id; they may exceed a constraint. Raises `StudyError` for damaged figures."""
+        complete = [trial for trial in self.trials if trial.complete]
+        if not self._checked:
+            check_figures(self.path, complete)
+            self._checked = True
+        return complete
 
     def feasible(self) -> list[Trial]:
         """The complete trials that meet every constraint, as does every other of their configuration; by id."""

@@ -27,6 +27,7 @@ from ecojax.trial.metered import Metered
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.parent import Parent
 from ecojax.trial.rungs import Rivals
+from ecojax.trial.upcoming import Upcoming
 
 # of a population smaller than that, all may fail by chance; later on, when it is known that not all do, more of them
 LEAST_FAILURES, LEAST_FAILURES_LATER = 4, 12
@@ -92,7 +93,7 @@ def run(
 
     With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
     half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
-    configurations that are certain to follow, as `upcoming`. With `signature`, it is given what was `metered` of a
+    trials that are certain to follow, as `upcoming`. With `signature`, it is given what was `metered` of a
     configuration with the same one; a replicate again is not. With `parent_of`, which chooses among the complete
     trials, it is given a `parent` to inherit from; a replicate again is not. `keywords` are given to every call. The
     driver computes within `quietly()`, and tells `stopwatch` what proposing and storing took.
@@ -236,9 +237,11 @@ class _Search:
         if self.ahead and self.executor.workers == 1:
             with self.stopwatch.span("proposing"):
                 left = self.budget.evaluations - trial.id - 1
-                given["upcoming"] = self.engine.upcoming(
-                    trial.id + 1, self.ledger.history, min(self.ahead, left)
-                )
+                following = self.engine.upcoming(trial.id + 1, self.ledger.history, min(self.ahead, left))
+            given["upcoming"] = [
+                Upcoming(configuration, trial_seed(self.engine.seed, number))
+                for number, configuration in enumerate(following, trial.id + 1)
+            ]
         self.executor.submit(
             Job(trial.id, "evaluate", (trial.configuration, trial.seed), given, timeout_s=self.timeout_s)
         )
@@ -258,6 +261,8 @@ class _Search:
             self.listener.noted(f"trial {trial.id} is tried once more ({outcome.status}: {outcome.error})")
             self._cut_off.append(trial)
             return None
+        for note in outcome.notes:
+            self.listener.noted(note)
         details = dict(outcome.details)
         if attempts > 1:
             details["attempts"] = attempts

@@ -61,6 +61,7 @@ class Workplace:
                 rungs=rungs(settings.epochs) if stops else (),
                 inference_batch=settings.inference_batch,
                 energy_ci=settings.energy_ci,
+                pack=settings.pack,
                 turns=_turns(turns if backend == "cpu" else None),
             )
         except BaseException:

@@ -35,13 +35,16 @@ from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.inheritance import inherit
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.trial.ahead import TrainedAhead
 from ecojax.trial.compilation import Compiler, Executables
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.packs import Progress, Training
 from ecojax.trial.parent import INHERITED_FROM, Parent
 from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
+from ecojax.trial.upcoming import Upcoming
 
 NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
@@ -67,7 +70,7 @@ class Evaluator:
     whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
     `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
     default one a core; `turns` with the other processes that work on this device: metering is alone, the rest shared;
-    `meter` is left open.
+    `pack` whether candidates of one program are trained together where that is faster; `meter` is left open.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Evaluator:
         energy_ci: float = 0.05,
         compile_threads: int | None = None,
         turns: Turns | None = None,
+        pack: bool = False,
     ):
         self.task, self.meter, self._turns = task, meter, turns or Turns(None)
         self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
@@ -92,13 +96,24 @@ class Evaluator:
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
         self._compiled = Compiler(self._lowered, threads=compile_threads)
+        self._ahead: TrainedAhead | None = None
+        if pack:
+            self._ahead = TrainedAhead(
+                task,
+                self._images,
+                self._labels,
+                self._validation,
+                epochs=epochs,
+                rungs=sorted(self.rungs),
+                meter=meter,
+            )
 
     def __call__(
         self,
         configuration: Mapping[str, Any],
         seed: int,
         rivals: Rivals = NO_RIVALS,
-        upcoming: Sequence[Mapping[str, Any]] = (),
+        upcoming: Sequence[Upcoming] = (),
         metered: Metered | None = None,
         parent: Parent | None = None,
     ) -> Outcome:
@@ -194,7 +209,7 @@ class Evaluator:
         configuration: Mapping[str, Any],
         seed: int,
         rivals: Rivals,
-        upcoming: Sequence[Mapping[str, Any]],
+        upcoming: Sequence[Upcoming],
         metered: Metered | None,
         parent: Parent | None,
         record: "_Record",
@@ -206,7 +221,7 @@ class Evaluator:
             record.span("compile_seconds", energy="compile_energy_j"),
         ):
             program = self._built(configuration, record)
-            run = self._compiled(program, self._programs(upcoming))
+            run = self._compiled(program, self._programs([one.configuration for one in upcoming]))
             self._require_memory(run)
             # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
             state = run.init(jax.random.key(seed, impl="rbg"))
@@ -224,12 +239,14 @@ class Evaluator:
             record.provenance |= metered.provenance
 
         progress = _Progress(rivals, metrics, len(data.y_validation))
-        waited = record.waited_s
-        with measure(self.meter) as window:
-            state = self._train(program, run, configuration, state, seed, progress, record)
-            window.sync(state)
-        metrics["train_energy_j"] = window.joules
-        metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
+        packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
+        if packed is None:
+            waited = record.waited_s
+            with measure(self.meter) as window:
+                state = self._train(program, run, configuration, state, seed, progress, record)
+                window.sync(state)
+            metrics["train_energy_j"] = window.joules
+            metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
         record.provenance["train_energy_j"] = str(self.meter.provenance)
         record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
@@ -238,17 +255,63 @@ class Evaluator:
             metrics["epochs"] = max(progress.accuracies)
             metrics["expected_accuracy"] = progress.end.expected
             raise HopelessError(progress.in_words(self.epochs))
+        if packed is not None and packed.diverged is not None:
+            raise DivergedError(packed.diverged)
         metrics["epochs"] = self.epochs
 
-        with record.turn(self._turns.shared()), record.span("validation_seconds"):
-            verdict = judgement(run.evaluate(state.weights, *self._validation), len(data.y_validation))
-            arrays = program.network.to_arrays(state.weights)
+        if packed is not None and packed.verdict is not None and packed.arrays is not None:
+            verdict, arrays = packed.verdict, packed.arrays
+        else:
+            with record.turn(self._turns.shared()), record.span("validation_seconds"):
+                verdict = judgement(run.evaluate(state.weights, *self._validation), len(data.y_validation))
+                arrays = program.network.to_arrays(state.weights)
         if not math.isfinite(verdict.loss):
             raise DivergedError("the validation loss is not finite")
         metrics["accuracy"] = verdict.accuracy
         metrics["accuracy_se"] = verdict.standard_error
         metrics["validation_loss"] = verdict.loss
         return arrays
+
+    def _packed(
+        self,
+        program: TrainingProgram,
+        configuration: Mapping[str, Any],
+        seed: int,
+        progress: "_Progress",
+        upcoming: Sequence[Upcoming],
+        parent: Parent | None,
+        record: "_Record",
+    ) -> Training | None:
+        """The training of a candidate in a pack, put on record; None where it is to be trained alone.
+
+        Of the pack's seconds and joules every member has its share, whoever of them was due.
+        """
+        if self._ahead is None or parent is not None:
+            return None
+        taken = self._ahead.take(configuration, seed)
+        if taken is not None:
+            training, pack = taken
+            for epoch, accuracy in training.rungs.items():
+                progress.accuracies[epoch] = accuracy
+            record.shift(training.train_seconds, training.train_energy_j)
+        else:
+            with record.turn(self._turns.shared()):
+                with record.span("compile_seconds"):
+                    found = self._ahead.probed(program, upcoming)
+                    chosen = self._ahead.pack(program, upcoming)
+                if found is not None:
+                    record.details["packing_probe"] = found.to_dict()
+                    record.notes.append(str(found))
+                if chosen is None:
+                    return None
+                pack = chosen
+                training = self._ahead.train(pack, configuration, seed, progress, upcoming)
+            others = pack.size - 1
+            record.shift(-others * training.train_seconds, -others * training.train_energy_j)
+        record.metrics["train_energy_j"] = training.train_energy_j
+        record.metrics["train_seconds"] = training.train_seconds
+        record.details["packed"] = {"way": pack.way, "size": pack.size}
+        return training
 
     def _lowered(self, program: TrainingProgram) -> Executables:
         jitted = program.jitted
@@ -318,7 +381,7 @@ class Evaluator:
         return state
 
 
-class _Progress:
+class _Progress(Progress):
     """How a training does at its rungs, against its `rivals`, judged on so many validation `images`."""
 
     def __init__(self, rivals: Rivals, metrics: Mapping[str, float], images: int):
@@ -329,10 +392,11 @@ class _Progress:
         self.end = Extrapolation(0.0, math.inf)
         self.beaten_by: Rival | None = None
 
-    def reached(self, epoch: int, accuracy: float) -> None:
+    def reached(self, epoch: int, accuracy: float) -> bool:
         self.accuracies[epoch] = accuracy
         self.end = extrapolate(accuracy, epoch, self._rivals.curves, self.images)
         self.beaten_by = self._rivals.beating(self.end.bound, self._costs)
+        return self.beaten_by is not None
 
     def in_words(self, epochs: int) -> str:
         assert self.beaten_by is not None
@@ -348,11 +412,13 @@ class _Record:
 
     def __init__(self, meter: Meter):
         self.metrics: dict[str, float] = {}
+        self.notes: list[str] = []
         self.provenance: dict[str, str] = {}
         self.details: dict[str, Any] = {}
         self.waited_s = 0.0
         self._meter, self._began = meter, time.perf_counter()
         self._spans: dict[str, float] = {}
+        self._shifted_s = self._shifted_j = 0.0
         self._start = self._read()
 
     def of(self, work: Callable[[], Mapping[str, np.ndarray] | None]) -> Outcome:
@@ -363,7 +429,8 @@ class _Record:
         except Exception as failure:
             status, error = _diagnose(failure)
             self.metrics = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
-        return Outcome(status, self.metrics | self._close(), self.provenance, self.details, error, arrays)
+        metrics = self.metrics | self._close()
+        return Outcome(status, metrics, self.provenance, self.details, error, arrays, self.notes)
 
     @contextmanager
     def turn(self, turn: AbstractContextManager[None]) -> Iterator[None]:
@@ -387,12 +454,18 @@ class _Record:
         self._spans[source] -= seconds
         self._spans[target] = self._spans.get(target, 0.0) + seconds
 
+    def shift(self, seconds: float, joules: float) -> None:
+        """Counts what was spent in another trial for this one, or less than nothing of this one's for others."""
+        self._shifted_s += seconds
+        self._shifted_j += joules
+
     def _close(self) -> dict[str, float]:
-        totals = dict(self._spans, trial_seconds=time.perf_counter() - self._began)
+        seconds = time.perf_counter() - self._began + self._shifted_s
+        totals = dict(self._spans, trial_seconds=seconds)
         if self.waited_s > WORTH_TELLING_S:
             totals["waiting_seconds"] = self.waited_s
         if self._start is not None and (end := self._read()) is not None:
-            totals["trial_energy_j"] = end.energy_j - self._start.energy_j
+            totals["trial_energy_j"] = end.energy_j - self._start.energy_j + self._shifted_j
         return totals
 
     def _read(self) -> Reading | None:

@@ -1,6 +1,6 @@
 """What comes of evaluating one configuration, in plain values: it can cross a process boundary as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,10 @@ from ecojax.study import Status
 
 @dataclass(frozen=True)
 class Outcome:
-    """Status, and what is known: `metrics` and `provenance` by name, `arrays` the trained weights by path."""
+    """Status, and what is known: `metrics` and `provenance` by name, `arrays` the trained weights by path.
+
+    `notes` are sentences for whoever watches the search.
+    """
 
     status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -17,3 +20,4 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     arrays: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()

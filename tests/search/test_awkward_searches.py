@@ -68,11 +68,11 @@ def by_loop(space: SearchSpace, proposer: str, steps: int, evaluate: Evaluate, *
         values, excess = evaluate(configuration)
         if values is None:
             return Outcome(Status.FAILED, error="pretended")
-        metrics = {"accuracy": -values[0], "energy_per_sample_j": values[1], "latency_ms": 1 + excess}
+        metrics = {"train_energy_j": values[0], "energy_per_sample_j": values[1], "latency_ms": 1 + excess}
         return Outcome(Status.COMPLETE, metrics)
 
     constraints = {"latency_ms": {"max": 1.0}}
-    settings = {"objectives": ["accuracy", "energy_per_sample_j"], "constraints": constraints}
+    settings = {"objectives": ["train_energy_j", "energy_per_sample_j"], "constraints": constraints}
     with StudyStore.create(folder, settings) as store:
         run(
             store,

@@ -1,6 +1,7 @@
 """The loop with a pretended evaluation: it ends, goes on where it was cut off, and gives up in time."""
 
 import hashlib
+import json
 from collections import Counter
 
 import pytest
@@ -220,10 +221,11 @@ def test_the_engine_sees_objectives_minimised_and_failures_as_nothing() -> None:
 
 def test_what_is_said_to_follow_follows_and_nothing_else_changes(tmp_path, unbroken) -> None:
     """Resumed or not; nothing beyond the budget is announced."""
-    announced = []
+    announced, seeds = [], {}
 
     def hearing(configuration, seed, upcoming):
-        announced.append(upcoming)
+        announced.append([one.configuration for one in upcoming])
+        seeds.update({json.dumps(one.configuration): one.seed for one in upcoming})
         if len(announced) == 2:
             raise KeyboardInterrupt
         return evaluate(configuration, seed)
@@ -237,6 +239,8 @@ def test_what_is_said_to_follow_follows_and_nothing_else_changes(tmp_path, unbro
     assert announced == [others, others[1:], others[1:], []]
     search(folder, Budget(12), evaluate=hearing, ahead=2)
     assert plain(folder) == unbroken
+    for trial in trials(folder)[1:3]:
+        assert seeds[json.dumps(trial.configuration)] == trial.seed
     assert not any(announced[5:])  # past the first population of four, results decide
 
 

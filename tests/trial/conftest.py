@@ -21,13 +21,22 @@ def digits() -> ImageDataset:
 def make_evaluator(digits) -> Callable[..., Evaluator]:
     """An evaluator of one shape of perceptron, under its own meter; `pins` change or add."""
 
-    def make(*, epochs: int = 2, meter=None, rungs=(), compile_threads=None, **pins: object) -> Evaluator:
+    def make(
+        *, epochs: int = 2, meter=None, rungs=(), compile_threads=None, pack=False, **pins: object
+    ) -> Evaluator:
         tables = {
             "sgd_learning_rate": {"type": "float", "low": 0.01, "high": 1e12, "log": True, "default": 0.1}
         }
         task = ImageClassification(digits, ("mlp",), tables=tables, pins={**PINS, "optimizer": "sgd", **pins})
         return Evaluator(
-            task, meter or ModeledMeter(10.0), epochs=epochs, rungs=rungs, inference_batch=16, energy_ci=0.3
+            task,
+            meter or ModeledMeter(10.0),
+            epochs=epochs,
+            rungs=rungs,
+            inference_batch=16,
+            energy_ci=0.3,
+            compile_threads=compile_threads,
+            pack=pack,
         )
 
     return make

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ecojax.trial.compilation import PROGRAMS_KEPT, Compiler, Executables
+from ecojax.trial.upcoming import Upcoming
 
 
 class Lowered:
@@ -97,7 +98,8 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
         evaluator = make_evaluator(epochs=1, compile_threads=threads)
         configuration = evaluator.task.space.default()
         others = [configuration | {"batch_size": 64}, configuration | {"hidden_width": -1}]
-        trained.append([evaluator(configuration, 3, upcoming=others if upcoming else ())])
+        following = [Upcoming(other, 4) for other in others]
+        trained.append([evaluator(configuration, 3, upcoming=following if upcoming else ())])
         lowerings = []
         lower = evaluator._compiled._lower
         evaluator._compiled._lower = lambda program: lowerings.append(program) or lower(program)  # noqa: B023
