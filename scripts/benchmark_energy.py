@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import random
 import re
 import statistics
@@ -407,7 +406,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     on_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES", "all")) and Path("/proc/driver/nvidia").exists()
     wanted = arguments.only or ["scripted", *(["gpu"] if on_gpu else ["cpu"])]
@@ -431,8 +430,7 @@ def main() -> None:
         "device": f"{device.platform}: {device.device_kind}",
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": versions(),
         **results,
     }
     if arguments.out:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """How many candidates a search affords, and what its short cuts cost: the table of the evaluator's bars.
 
-    .venv/bin/python scripts/benchmark_search.py [ecopt digits warm regret] [--quick] [--data-dir DIR] [--out FOLDER]
+    .venv/bin/python scripts/benchmark_search.py [ecopt digits warm regret inherit] [--quick] [--data-dir DIR]
+        [--out FOLDER]
 
 ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among those of at most 40 MFLOP, on 10,000
         images of CIFAR-10, 3 epochs: trials an hour against the plain script below, and the hypervolume of what is
@@ -9,6 +10,7 @@ ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among
 digits  48 perceptrons on digits, 20 epochs, likewise.
 warm    a default search on digits with warm compilation caches: the share of its time that is neither training nor
         metering.
+inherit a search of digits with --inherit over one without, 5 seeds: the hypervolume at equal joules.
 regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
         search and in 200 shuffled ones: the share of the frontier's members that it would have stopped.
 
@@ -21,7 +23,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -32,9 +33,10 @@ from typing import Any
 
 import numpy as np
 
-PARTS = ("ecopt", "digits", "warm", "regret")
+PARTS = ("ecopt", "digits", "warm", "regret", "inherit")
 BARS = {"ecopt_ratio": 4.0, "digits_ratio": 8.0, "hypervolume": 0.98, "not_working": 0.15, "regret": 0.02}
 OBJECTIVES = ("accuracy", "energy_per_sample_j")
+INFERENCE_BATCH = 64
 SHUFFLES = 200
 MOST_FLOPS = 4e7  # as configs/cifar10.toml: the whole of ECOpt's space wants an A100
 
@@ -142,13 +144,15 @@ def plain_trial(configuration: Mapping[str, Any], dataset: Any, epochs: int, see
 # The same trials on both sides
 
 
-def drawn(evaluator: Any, n: int, seed: int, most_flops: float = math.inf) -> list[dict[str, Any]]:
+def drawn(task: Any, n: int, seed: int, most_flops: float = math.inf) -> list[dict[str, Any]]:
     """Different configurations at random, of at most so many FLOPs an inference."""
-    rng, space = np.random.default_rng(seed), evaluator.task.space
+    from ecojax.trial.known import known_beforehand
+
+    rng, space = np.random.default_rng(seed), task.space
     found: dict[str, dict[str, Any]] = {}
     while len(found) < min(n, space.size()):
         configuration = space.decode(rng.random(len(space)))
-        if evaluator.known_beforehand(configuration)["flops"] <= most_flops:
+        if known_beforehand(task.network(configuration), INFERENCE_BATCH)["flops"] <= most_flops:
             found.setdefault(space.key(configuration), configuration)
     return list(found.values())
 
@@ -158,31 +162,37 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
     import jax
 
     from ecojax import Study
-    from ecojax.api import _evaluator, _run
+    from ecojax.session.conduct import conduct
+    from ecojax.session.crew import assemble
     from ecojax.settings import SearchSettings
     from ecojax.study import StudyStore
 
-    settings = SearchSettings(**options, evaluations=trials, population=2, frontier_energy_ci=0)
+    # in this process, where both sides have the same caches: none
+    settings = SearchSettings(
+        **options, evaluations=trials, population=2, frontier_energy_ci=0, executor="inline"
+    )
     with (
         tempfile.TemporaryDirectory() as scratch,
-        _evaluator(settings, "this benchmark", None, None) as (evaluator, facts),
+        assemble(settings, "this benchmark") as crew,
     ):
-        configurations = drawn(evaluator, trials, 0, most_flops)
-        jax.config.update("jax_enable_compilation_cache", False)  # both sides start cold
+        configurations = drawn(crew.task, trials, 0, most_flops)
+        jax.config.update("jax_enable_compilation_cache", False)
         jax.clear_caches()
         plain, began = [], time.perf_counter()
         for number, configuration in enumerate(configurations):
-            plain.append(plain_trial(configuration, evaluator.task.dataset, settings.epochs, number))
+            plain.append(plain_trial(configuration, crew.task.dataset, settings.epochs, number))
         plain_s = time.perf_counter() - began
         jax.clear_caches()
         settings = settings.model_copy(update={"enqueue": configurations, "evaluations": len(configurations)})
         folder = Path(scratch) / "study"
         began = time.perf_counter()
-        with StudyStore.create(folder, settings.model_dump(mode="json", exclude_none=True) | facts) as store:
-            _run(store, settings, evaluator, None)
+        record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        with StudyStore.create(folder, record) as store:
+            conduct(store, settings, crew)
         own_s = time.perf_counter() - began
         jax.config.update("jax_enable_compilation_cache", True)
         study = Study.open(folder)
+        networks = len({crew.task.network(configuration) for configuration in configurations})
     energies = {
         json.dumps(dict(t.configuration)): t.metrics.get(OBJECTIVES[1], math.nan) for t in study.trials
     }
@@ -191,6 +201,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
     own = np.array([[1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in study.complete()])
     return {
         "trials": len(configurations),
+        "networks": networks,
         "statuses": {status: count for status, count in study.counts().items() if count},
         "plain_seconds": plain_s,
         "seconds": own_s,
@@ -222,7 +233,7 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("cold", "warm"):
             jax.clear_caches()
-            study = ecojax.search(**options, out=Path(scratch) / name)
+            study = ecojax.search(**options, executor="inline", out=Path(scratch) / name)
     account = study.settings["account"]
     working = account["training"] + account["metering"] + account.get("measuring the frontier", 0.0)
     return {"account_seconds": account, "not_working": 1 - working / sum(account.values())}
@@ -230,31 +241,29 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def full_curves(options: Mapping[str, Any]) -> tuple[list[Any], int]:
     """The complete trials of a search that looks at its rungs and stops nobody, and how many images judge them."""
-    from ecojax.api import _evaluator
     from ecojax.search.budget import Budget
     from ecojax.search.engine import Engine
     from ecojax.search.loop import run
+    from ecojax.session.crew import assemble
     from ecojax.settings import resolve
     from ecojax.study import StudyStore
 
-    settings, source = resolve(None, options)
+    settings, source = resolve(None, {**options, "executor": "inline"})
     with (
         tempfile.TemporaryDirectory() as scratch,
-        _evaluator(settings, source, None, None) as (evaluator, _),
+        assemble(settings, source) as crew,
         StudyStore.create(Path(scratch) / "study", {}) as store,
     ):
-        engine = Engine(
-            evaluator.task.space, objectives=2, population=settings.population, seed=settings.seed
-        )
+        engine = Engine(crew.task.space, objectives=2, population=settings.population, seed=settings.seed)
         run(
             store,
             engine,
-            evaluator,
+            crew.executor,
             objectives=OBJECTIVES,
             constraints={},
             budget=Budget(settings.evaluations),
         )
-        images = len(evaluator.task.dataset.y_validation)
+        images = len(crew.task.dataset.y_validation)
         return [trial for trial in store.trials() if trial.complete], images
 
 
@@ -319,6 +328,42 @@ def regret(options: Mapping[str, Any], *, shuffles: int) -> dict[str, Any]:
     }
 
 
+def inherit(options: Mapping[str, Any], *, seeds: int) -> dict[str, Any]:
+    """Searches with and without inheritance: the hypervolume that each has when both have spent the same joules."""
+    import ecojax
+
+    ratios, joules = [], []
+    for seed in range(seeds):
+        histories = []
+        with tempfile.TemporaryDirectory() as scratch:
+            for inherits in (False, True):
+                study = ecojax.search(
+                    **options,
+                    seed=seed,
+                    inherit=inherits or None,
+                    frontier_energy_ci=0,
+                    executor="inline",
+                    out=Path(scratch) / f"{inherits}",
+                )
+                spent = np.cumsum([t.metrics.get("trial_energy_j", 0.0) for t in study.trials])
+                points = [
+                    [1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] if t.complete else [np.nan] * 2
+                    for t in study.trials
+                ]
+                histories.append((spent, np.array(points)))
+        most = min(spent[-1] for spent, _ in histories)
+        everything = np.concatenate([points for _, points in histories])
+        without, with_it = (hypervolume(points[spent <= most], everything) for spent, points in histories)
+        ratios.append(with_it / without if without else math.nan)
+        joules.append(most)
+    return {
+        "seeds": seeds,
+        "joules": joules,
+        "hypervolume_ratios": ratios,
+        "median": float(np.median(ratios)),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
@@ -331,7 +376,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     found: dict[str, Any] = {}
     if "ecopt" in parts and (arguments.data_dir / "cifar10").is_dir():
@@ -356,11 +401,17 @@ def main() -> None:
         more = {"evaluations": 12, "families": ["mlp"]} if quick else {"evaluations": 100}
         found["regret"] = regret(digits | more, shuffles=5 if quick else SHUFFLES)
 
+    if "inherit" in parts:
+        less = {"evaluations": 6, "population": 2} if quick else {"evaluations": 30}
+        options = {"dataset": "digits", "families": ["mlp", "convnet"], "epochs": 3 if quick else 5}
+        found["inherit"] = inherit(options | less, seeds=1 if quick else 5)
+
     for name in ("ecopt", "digits"):
         if name in found:
             row = found[name]
             print(
-                f"{name}: {row['trials']} trials ({row['statuses']}) in {row['seconds']:.0f} s, by the plain script in "
+                f"{name}: {row['trials']} trials of {row['networks']} networks ({row['statuses']}) in "
+                f"{row['seconds']:.0f} s, by the plain script in "
                 f"{row['plain_seconds']:.0f} s: {row['ratio']:.2f} times as many an hour (bar "
                 f"{BARS[f'{name}_ratio']:g}); hypervolume {row['hypervolume_ratio']:.3f} (bar {BARS['hypervolume']})"
             )
@@ -378,14 +429,19 @@ def main() -> None:
                 f"{one['epochs_saved']:.1%} of all epochs saved, {one['regret']:.2%} of the {row['frontier']} members "
                 f"of the frontier lost (bar {BARS['regret']:.0%})"
             )
+    if "inherit" in found:
+        row = found["inherit"]
+        ratios = ", ".join(f"{ratio:.3f}" for ratio in row["hypervolume_ratios"])
+        print(
+            f"inherit: hypervolume with over without, at equal joules: median {row['median']:.3f} ({ratios})"
+        )
     if arguments.out:
         device = jax.devices()[0]
         record = {
             "date": datetime.now(UTC).date().isoformat(),
             "device": f"{device.platform}: {device.device_kind}",
             "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "versions": {name: _version(name) for name in VERSIONS},
+            "versions": versions(),
             "quick": quick,
             "bars": BARS,
             **found,

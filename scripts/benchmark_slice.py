@@ -12,7 +12,6 @@ metering, training nor validating. About four minutes on two cores.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -78,7 +77,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     with tempfile.TemporaryDirectory() as scratch:
         cache = Path(scratch) / "cache"
@@ -92,8 +91,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "device": f"{device.platform}: {device.device_kind}",
         "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": versions(),
         "bars": BARS,
         **results,
     }

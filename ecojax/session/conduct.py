@@ -22,7 +22,7 @@ from ecojax.session.resume import adopter_of
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
-from ecojax.study import StudyStore, Trial
+from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
@@ -137,7 +137,7 @@ def _accounted(store: StudyStore, engine: Engine, crew: Crew) -> Iterator[Stopwa
     """
 
     def in_trials() -> float:
-        return sum(trial.metrics.get("trial_seconds", 0.0) for trial in store.trials())
+        return sum(trial.metrics.get("trial_seconds", 0.0) for trial in store.each())
 
     before, began = in_trials(), time.perf_counter()
     stopwatch = Stopwatch()
@@ -162,11 +162,11 @@ def _accounted(store: StudyStore, engine: Engine, crew: Crew) -> Iterator[Stopwa
         for part, seconds in store.settings().get("between_trials", {}).items():
             stopwatch.add(part, seconds)
         store.set("between_trials", stopwatch.seconds)
-        store.set("account", account(store.trials(), stopwatch.seconds))
+        store.set("account", account(store.each(), stopwatch.seconds))
 
 
 def _frontier(store: StudyStore) -> list[Trial]:
-    return Study(store.folder, store.settings(), store.trials()).frontier()
+    return Study(store.folder, store.settings(), [*store.each(Status.COMPLETE)]).frontier()
 
 
 def _trained(
