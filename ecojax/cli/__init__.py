@@ -47,7 +47,7 @@ def ecojax(
     ecojax devices                                     what can be metered here, by what, how well
     """
     if version:
-        from ecojax import __version__
+        from ecojax.version import __version__
 
         typer.echo(f"ecojax {__version__}")
         raise typer.Exit

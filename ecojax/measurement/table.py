@@ -19,7 +19,7 @@ MILLION = 1_000_000
 
 def to_record(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> dict[str, Any]:
     """Everything about every row, ready for JSON, with date and versions."""
-    from ecojax import __version__
+    from ecojax.version import __version__
 
     return {
         "format": FORMAT,

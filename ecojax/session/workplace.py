@@ -147,10 +147,10 @@ def load_task(
     on_data: "Callable[[Progress], None] | None" = None,
 ) -> "ImageClassification":
     """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
-    from ecojax import data
+    from ecojax.data import load
     from ecojax.tasks import ImageClassification
 
-    dataset = data.load(
+    dataset = load(
         settings.dataset,
         data_dir=settings.data_dir,
         train_size=settings.train_size,
@@ -198,7 +198,7 @@ def select_device(device: str) -> str:
 
 def versions() -> dict[str, str]:
     """Of Python and of what decides the figures."""
-    from ecojax import __version__
+    from ecojax.version import __version__
 
     found = {name: __version__ if name == "ecojax" else version(name) for name in VERSIONS}
     return {"python": platform.python_version()} | found
