@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ecojax.execute.turns import Turns
+
+from ecojax.energy.turns import Turns
 
 TAKER = str(Path(__file__).with_name("turn_taker.py"))
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from ecojax.execute.turns import Turns
+from ecojax.energy.turns import Turns
 
 
 def main(folder: str, log: str, kind: str, seconds: float, hold_s: float) -> None:
