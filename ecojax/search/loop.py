@@ -279,6 +279,7 @@ class _Search:
                 arrays=outcome.arrays,
             )
         self.ledger.put(trial)
+        del self._attempts[trial.id], self._losses[trial.id]
         return trial
 
     def _require_hope(self, trial: Trial) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 from inline_workers import inline
 
@@ -296,6 +297,27 @@ def test_asked_to_stop_it_finishes_what_runs_and_begins_nothing(tmp_path, unbrok
     assert plain(tmp_path / "study") == unbroken[:3]
     search(tmp_path / "study", Budget(12))
     assert plain(tmp_path / "study") == unbroken
+
+
+def test_children_are_given_the_weights_of_the_parent_that_was_chosen(tmp_path) -> None:
+    """The first has none; a parent's configuration and arrays come from the store."""
+    given = []
+
+    def inheriting(configuration, seed, parent=None) -> Outcome:
+        given.append(parent)
+        metrics = {"accuracy": 0.5, "energy_per_sample_j": 1.0}
+        return Outcome(Status.COMPLETE, metrics, arrays={"w": np.full(3, len(given))})
+
+    search(
+        tmp_path / "study",
+        Budget(4),
+        evaluate=inheriting,
+        parent_of=lambda configuration, finished: max(finished, key=lambda t: t.id, default=None),
+    )
+    assert given[0] is None
+    for number, (trial, parent) in enumerate(zip(trials(tmp_path / "study"), given[1:], strict=False), 1):
+        assert (parent.trial, parent.configuration) == (number - 1, trial.configuration)
+        np.testing.assert_array_equal(parent.arrays["w"], np.full(3, number))
 
 
 def test_an_inference_is_metered_once_but_for_replicates(tmp_path) -> None:
