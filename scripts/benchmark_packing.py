@@ -14,7 +14,6 @@ compilation. Nothing else may run meanwhile.
 import argparse
 import json
 import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     found: dict[str, Any] = {}
     for name in arguments.networks or SHAPES:
@@ -102,8 +101,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "device": f"{device.platform}: {device.device_kind}",
             "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "versions": {name: _version(name) for name in VERSIONS},
+            "versions": versions(),
             "images": IMAGES,
             "seconds": arguments.seconds,
             "networks": found,
