@@ -30,9 +30,9 @@ STUBS = {
     "srun": RECORD + 'while [[ $1 == --* ]]; do shift; done; exec "$@"\n',
     "scontrol": RECORD + 'if [[ $1 == show ]]; then printf "%s\\n" node-7 node-8 node-9; fi\n',
     "hostname": "echo 192.0.2.7 2001:db8::7\n",
-    # a search that goes on until it is interrupted where the test says so, and else is through at once; in Python, as
+    # a search that is through at once, or does what the test says; in Python, as
     # bash could not hear a signal that it was started deaf to
-    "venv/bin/ecojax": RECORD + f'[[ -z $ENDLESS ]] || exec {sys.executable} -c "$ENDLESS"\n',
+    "venv/bin/ecojax": RECORD + f'[[ -z $SEARCH ]] || exec {sys.executable} -c "$SEARCH"\n',
     # the cluster is there a moment after its head was started
     "venv/bin/ray": RECORD + "if [[ $1 == status ]]; then [[ -e $CALLS.up ]]; exit; fi\n"
     '[[ $* != *--head* ]] || { sleep 0.2; touch "$CALLS.up"; }; exec sleep 60\n',
@@ -58,7 +58,7 @@ class Slurm:
         self.environment = {
             "PATH": f"{folder}:{os.environ['PATH']}",
             "CALLS": str(self.record),
-            "ENDLESS": "",
+            "SEARCH": "",
             "VENV": str(folder / "venv"),
             "DATA_DIR": "/shared/data",
             "OUT": str(self.out),
@@ -127,7 +127,9 @@ def test_the_settings_are_a_search_that_ecojax_takes():
 
 
 def test_a_job_starts_a_head_then_the_other_nodes_and_searches_there(slurm):
-    slurm.run("slurm-ray.sh")
+    # it is not through before the other nodes have heard of it
+    wait = "import os, time\nwhile open(os.environ['CALLS']).read().count('srun ') < 2: time.sleep(0.02)"
+    slurm.run("slurm-ray.sh", SEARCH=wait)
     head, others = slurm.calls("srun")
     at = "--address=192.0.2.7:21415"
     assert {"--nodes=1", "--nodelist=node-7", "--head", "--node-ip-address=192.0.2.7", "--port=21415"} <= {
@@ -173,7 +175,7 @@ def test_the_task_that_joins_starts_from_every_other_study(slurm):
 )
 def test_a_job_whose_time_is_over_stops_the_search_and_is_queued_again(slurm, script, study, job):
     """Then the same script goes on with the study, and says nothing that `--resume` would refuse."""
-    process = slurm.start(script, ENDLESS=ENDLESS)
+    process = slurm.start(script, SEARCH=ENDLESS)
     listening = slurm.record.with_suffix(".listening")
     until = time.monotonic() + 20
     while not listening.exists():
