@@ -258,6 +258,9 @@ class _Search:
             self.listener.noted(f"trial {trial.id} is tried once more ({outcome.status}: {outcome.error})")
             self._cut_off.append(trial)
             return None
+        # a long search has no room for what is over
+        del self._attempts[trial.id]
+        self._losses.pop(trial.id, None)
         details = dict(outcome.details)
         if attempts > 1:
             details["attempts"] = attempts
