@@ -407,7 +407,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     on_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES", "all")) and Path("/proc/driver/nvidia").exists()
     wanted = arguments.only or ["scripted", *(["gpu"] if on_gpu else ["cpu"])]
@@ -432,7 +432,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": versions(),
         **results,
     }
     if arguments.out:

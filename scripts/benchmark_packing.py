@@ -89,7 +89,7 @@ def main() -> None:
 
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     found: dict[str, Any] = {}
     for name in arguments.networks or SHAPES:
@@ -103,7 +103,7 @@ def main() -> None:
             "device": f"{device.platform}: {device.device_kind}",
             "cores": os.cpu_count(),
             "python": platform.python_version(),
-            "versions": {name: _version(name) for name in VERSIONS},
+            "versions": versions(),
             "images": IMAGES,
             "seconds": arguments.seconds,
             "networks": found,

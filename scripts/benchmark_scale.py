@@ -534,7 +534,7 @@ def main() -> None:
 def write(folder: Path, found: Mapping[str, Any], quick: bool) -> None:
     import jax
 
-    from ecojax.api import VERSIONS, _version
+    from ecojax.session.workplace import versions
 
     device = jax.devices()[0]
     path = folder / f"scale-{device.platform}{'-quick' if quick else ''}.json"
@@ -544,7 +544,7 @@ def write(folder: Path, found: Mapping[str, Any], quick: bool) -> None:
         "device": f"{device.platform}: {device.device_kind}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": versions(),
         "quick": quick,
         "bars": BARS,
         **{part: earlier[part] for part in PARTS if part in earlier},
