@@ -21,8 +21,8 @@ store   a study of so many trials as real ones are (some 2.5 kB of JSON each): s
 
 Every measurement runs in a process of its own, so that memory is its own. Studies are made in a temporary folder, in
 TMPDIR, and deleted: put that on the disk in question. On two cores `store` takes about half an hour, the others
-together a quarter; with `--quick`, a twentieth of the trials, those others half a minute. What `--out` holds of parts
-that were not measured this time stays.
+together a quarter; with `--quick` `store` has a twentieth of the trials, and those others together take under a minute.
+What `--out` holds of parts that were not measured this time stays.
 """
 
 import argparse
@@ -289,8 +289,8 @@ def workers_up(kind: str, workers: int, mean_s: float) -> Any:
     return executor
 
 
-def sleeping(kind: str, counts: list[int], mean_s: float) -> dict[str, Any]:
-    """A row for each of `counts` of workers, and one more for the last with the model-assisted proposer."""
+def sleeping(kind: str, counts: list[int], mean_s: float, assisted: bool) -> dict[str, Any]:
+    """A row for each of `counts` of workers; that of the last may tell of the model-assisted proposer, too."""
     from dataclasses import asdict
 
     from benchmarks.scale.utilisation import utilisation
@@ -301,7 +301,7 @@ def sleeping(kind: str, counts: list[int], mean_s: float) -> dict[str, Any]:
         executor = workers_up(kind, workers, mean_s)
         try:
             row: dict[str, Any] = {"workers": workers, "start_s": time.perf_counter() - began}
-            for proposer in ("nsga2", "assisted") if workers == counts[-1] else ("nsga2",):
+            for proposer in ("nsga2", "assisted") if assisted and workers == counts[-1] else ("nsga2",):
                 slept, compile_s = asynchronous(executor, proposer, EACH * workers)
                 row[proposer] = {**asdict(utilisation(slept, workers)), "compile_s": compile_s}
             slept = generational(executor, GENERATIONS * workers)
@@ -402,7 +402,7 @@ def busy(kind: str, arguments: argparse.Namespace) -> dict[str, Any]:
     counts = WORKERS[kind][1:2] if arguments.quick else WORKERS[kind]
     mean_s = arguments.mean_s / 10 if arguments.quick else arguments.mean_s
     found = {"mean_s": mean_s, "trials_a_worker": EACH, "generations": GENERATIONS}
-    return {**found, **apart("sleeping", kind, counts, mean_s)}
+    return {**found, **apart("sleeping", kind, counts, mean_s, not arguments.quick)}
 
 
 def show_busy(kind: str, found: Mapping[str, Any]) -> None:
@@ -432,11 +432,12 @@ def ray(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def driver(arguments: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = {"answering": apart("answering", max(500, arguments.trials // 50))}
+    trials = arguments.trials // 20 if arguments.quick else arguments.trials
+    found: dict[str, Any] = {"answering": apart("answering", max(100, trials // 50))}
     with tempfile.TemporaryDirectory(prefix="ecojax-scale-") as folder:
         for proposer in DRIVEN:
             path = f"{folder}/{proposer}"
-            found[proposer] = apart("driving", proposer, path, arguments.trials, arguments.limit_s)
+            found[proposer] = apart("driving", proposer, path, trials, arguments.limit_s)
             found[proposer]["opening"] = apart("opening", path)
     return found
 
@@ -525,7 +526,7 @@ def main() -> None:
         measure, show = PARTS[part]
         about = {"date": datetime.now(UTC).date().isoformat(), "load_before": os.getloadavg()[0]}
         measured = measure(arguments)
-        found[part] = {**about, "load_after": os.getloadavg()[0], "trials": arguments.trials, **measured}
+        found[part] = {**about, "load_after": os.getloadavg()[0], **measured}
         show(found[part])
     if arguments.out:
         write(arguments.out, found, arguments.quick)
