@@ -378,6 +378,22 @@ def answering(trials: int) -> dict[str, Any]:
     return {"workers": workers, "trials": trials, "trials_per_s": trials / seconds}
 
 
+def place() -> dict[str, Any]:
+    """Where all of this runs. In a process of its own, as one that has JAX's threads should not fork."""
+    import jax
+
+    from ecojax.session.workplace import versions
+
+    device = jax.devices()[0]
+    return {
+        "platform": device.platform,
+        "device": f"{device.platform}: {device.device_kind}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions(),
+    }
+
+
 MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "recording": recording,
     "opening": opening,
@@ -385,6 +401,7 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "sleeping": sleeping,
     "driving": driving,
     "answering": answering,
+    "place": place,
 }
 
 
@@ -528,24 +545,17 @@ def main() -> None:
         measured = measure(arguments)
         found[part] = {**about, "load_after": os.getloadavg()[0], **measured}
         show(found[part])
-    if arguments.out:
-        write(arguments.out, found, arguments.quick)
+        if arguments.out:
+            write(arguments.out, found, arguments.quick)
 
 
 def write(folder: Path, found: Mapping[str, Any], quick: bool) -> None:
-    import jax
-
-    from ecojax.session.workplace import versions
-
-    device = jax.devices()[0]
-    path = folder / f"scale-{device.platform}{'-quick' if quick else ''}.json"
+    place = apart("place")
+    path = folder / f"scale-{place.pop('platform')}{'-quick' if quick else ''}.json"
     earlier = json.loads(path.read_text()) if path.exists() else {}
     record = {
         "date": datetime.now(UTC).date().isoformat(),
-        "device": f"{device.platform}: {device.device_kind}",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": versions(),
+        **place,
         "quick": quick,
         "bars": BARS,
         **{part: earlier[part] for part in PARTS if part in earlier},
