@@ -1,7 +1,18 @@
 #!/usr/bin/env python
-"""Whether a search keeps up with a hundred thousand trials: the table of what proposing, recording and opening cost.
+"""Whether a search keeps up with many workers and a hundred thousand trials: tables of how busy workers are kept, and
+of what proposing, recording and opening cost.
 
-    .venv/bin/python scripts/benchmark_scale.py [store] [--trials 100000] [--quick] [--out FOLDER]
+    .venv/bin/python scripts/benchmark_scale.py [local ray driver store] [--trials 100000] [--quick] [--out FOLDER]
+
+local   evaluations that sleep, exponentially distributed with a mean of a second (coefficient of variation 1), on 1 to
+        8 local workers: what share of their time workers are busy when whoever is free is given the next trial (the
+        search's own loop, NSGA-II proposing), and when the same evaluations are handed out in generations of as many
+        as there are workers. Counted while there is work for everyone, that is until the last trial begins; the share
+        up to the last end stands beside it. The clock starts when all workers are up and what proposes is compiled.
+        Beside them the model-assisted proposer, which takes up to a tenth of a second for every second proposal.
+ray     the same on 1 to 32 workers of a Ray that runs on this host
+driver  the search's own loop with workers whose trials end at once: trials a second and memory at 10,000, 50,000 and
+        100,000 trials, by proposer, and opening what it leaves; trials a second of local workers who answer at once
 
 store   a study of so many trials as real ones are (some 2.5 kB of JSON each): seconds to open it, and memory; trials
         that are started and ended in a second, with a commit each and 16 to a commit; milliseconds to note and propose
@@ -9,8 +20,9 @@ store   a study of so many trials as real ones are (some 2.5 kB of JSON each): s
         model-assisted one, with 1,000 and 10,000.
 
 Every measurement runs in a process of its own, so that memory is its own. Studies are made in a temporary folder, in
-TMPDIR, and deleted: put that on the disk in question. About half an hour on two cores; `--quick` takes a twentieth of
-the trials.
+TMPDIR, and deleted: put that on the disk in question. On two cores `store` takes about half an hour, the others
+together a quarter; with `--quick` `store` has a twentieth of the trials, and those others together take under a minute.
+What `--out` holds of parts that were not measured this time stays.
 """
 
 import argparse
@@ -23,17 +35,27 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BARS = {"open_s": 2.0, "trials_per_s": 200.0, "note_and_propose_ms": 3.0}
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+BARS = {"open_s": 2.0, "trials_per_s": 200.0, "note_and_propose_ms": 3.0, "utilisation": 0.95}
 PROPOSERS = ("random", "sobol", "nsga2", "assisted")
 PLACES = (1_000, 10_000, 50_000, 100_000)
 WINDOW = 200  # trials that a time is the mean over
 ASSISTED = 10  # times fewer trials: a proposal takes up to a tenth of a second
 TOGETHER = 16
+WORKERS = {"local": (1, 2, 4, 8), "ray": (1, 2, 4, 8, 16, 32)}
+EACH, GENERATIONS = 20, 10  # trials a worker
+CPUS = 0.03  # that Ray sets aside for a worker who sleeps
+OBJECTIVES = ("accuracy", "energy_per_sample_j")
+POPULATION = 24
+DRIVEN = ("nsga2", "random")
 IMAGE_SHAPE = (32, 32, 3)
 
 
@@ -140,7 +162,7 @@ def opening(folder: str) -> dict[str, float]:
         counts, last, running = store.counts(), store.last_id(), list(store.each(Status.RUNNING))
         found["count_ms"] = 1e3 * (time.perf_counter() - began)
         assert sum(counts.values()) == last + 1 == found["trials"]
-        assert len(running) == 1
+        assert len(running) == counts.get(Status.RUNNING, 0)
         began = time.perf_counter()
         assert sum(1 for _ in store.each()) == found["trials"]
         found["each_s"] = time.perf_counter() - began
@@ -156,9 +178,9 @@ def proposing(proposer: str, trials: int) -> dict[str, Any]:
     from ecojax.study import Status, Trial
 
     of, rng = space(), np.random.default_rng(0)
-    engine = Engine(of, objectives=2, population=24, seed=0, proposer=proposer)
-    history, watch = engine.history(), Watch(Stagnation(1000, 24))
-    standings = Standings(("accuracy", "energy_per_sample_j"), {})
+    engine = Engine(of, objectives=2, population=POPULATION, seed=0, proposer=proposer)
+    history, watch = engine.history(), Watch(Stagnation(1000, POPULATION))
+    standings = Standings(OBJECTIVES, {})
     times = {"note_and_propose_ms": [0.0] * trials, "watch_and_rivals_ms": [0.0] * trials}
     places: dict[str, dict[str, float]] = {}
     for step in range(trials):
@@ -196,10 +218,190 @@ def proposing(proposer: str, trials: int) -> dict[str, Any]:
     return {"at": places, "bytes_per_trial": 1e6 * (last["rss_mb"] - first["rss_mb"]) / max(grown, 1)}
 
 
+def asynchronous(executor: Any, proposer: str, trials: int) -> tuple[list[tuple[float, float]], float]:
+    """When each trial of a real search began and ended, and the seconds that compiling took beforehand."""
+    from ecojax.search.budget import Budget
+    from ecojax.search.engine import Engine
+    from ecojax.search.loop import run
+    from ecojax.study import StudyStore
+
+    compile_s = compiled(proposer, trials)
+    engine = Engine(space(), objectives=2, population=POPULATION, seed=0, proposer=proposer)
+    with (
+        tempfile.TemporaryDirectory(prefix="ecojax-scale-") as folder,
+        StudyStore.create(f"{folder}/study", {}) as store,
+    ):
+        run(store, engine, executor, objectives=OBJECTIVES, constraints={}, budget=Budget(trials))
+        slept = [(trial.details["began_s"], trial.details["ended_s"]) for trial in store.each()]
+    assert len(slept) == trials
+    return slept, compile_s
+
+
+def compiled(proposer: str, trials: int) -> float:
+    """Has a proposal made at every size of archive that is compiled for, of which programs are kept; the seconds."""
+    from ecojax.search.archive import Observation
+    from ecojax.search.engine import Engine
+
+    of, rng = space(), np.random.default_rng(1)
+    engine = Engine(of, objectives=2, population=POPULATION, seed=1, proposer=proposer)
+    history = engine.history()
+    for step in range(trials):
+        if step >= POPULATION and (step & (step - 1) == 0 or step == trials - 1):
+            for turn in range(4):  # of the assisted proposer
+                engine.propose(4 * step + turn, history)
+        genome = rng.random(len(of))
+        history.add(step, Observation(of.decode(genome), objectives(genome)))
+    return engine.compile_seconds
+
+
+def generational(executor: Any, trials: int) -> list[tuple[float, float]]:
+    """When each of the same trials began and ended, if every generation is waited for; proposing costs nothing here."""
+    from ecojax.execute.executor import Job
+    from ecojax.search.loop import trial_seed
+
+    slept = []
+    for first in range(0, trials, executor.workers):
+        for id_ in range(first, min(first + executor.workers, trials)):
+            executor.submit(Job(id_, "evaluate", ({}, trial_seed(0, id_))))
+        while executor.running:
+            slept += [ended.value.details for ended in executor.wait()]
+    return [(details["began_s"], details["ended_s"]) for details in slept]
+
+
+def workers_up(kind: str, workers: int, mean_s: float) -> Any:
+    """An executor whose workers are all up."""
+    from ecojax.execute.executor import Maker
+
+    maker = Maker("benchmarks.scale.sleeper:Sleeper", {"mean_s": mean_s})
+    if kind == "ray":
+        from ecojax.execute.ray import RayExecutor
+
+        executor: Any = RayExecutor(
+            maker, address="local", workers=workers, gpus_per_worker=0.0, cpus_per_worker=CPUS
+        )
+    else:
+        from ecojax.execute.local import LocalExecutor
+
+        executor = LocalExecutor(maker, environments=[{}] * workers)
+    executor.start()
+    while executor.free < workers:
+        time.sleep(0.05)
+    return executor
+
+
+def sleeping(kind: str, counts: list[int], mean_s: float, assisted: bool) -> dict[str, Any]:
+    """A row for each of `counts` of workers; that of the last may tell of the model-assisted proposer, too."""
+    from dataclasses import asdict
+
+    from benchmarks.scale.utilisation import utilisation
+
+    rows = []
+    for workers in counts:
+        began = time.perf_counter()
+        executor = workers_up(kind, workers, mean_s)
+        try:
+            row: dict[str, Any] = {"workers": workers, "start_s": time.perf_counter() - began}
+            for proposer in ("nsga2", "assisted") if assisted and workers == counts[-1] else ("nsga2",):
+                slept, compile_s = asynchronous(executor, proposer, EACH * workers)
+                row[proposer] = {**asdict(utilisation(slept, workers)), "compile_s": compile_s}
+            slept = generational(executor, GENERATIONS * workers)
+            row["generational"] = asdict(utilisation(slept, workers))
+        finally:
+            executor.close()
+        rows.append(row)
+    return {"rows": rows}
+
+
+def driving(proposer: str, folder: str, trials: int, limit_s: float) -> dict[str, Any]:
+    """The search's own loop with workers whose trials end at once."""
+    from benchmarks.scale.instant import InstantExecutor
+    from ecojax.search.budget import Budget
+    from ecojax.search.engine import Engine
+    from ecojax.search.loop import Listener, run
+    from ecojax.study import Status, StudyStore
+    from ecojax.trial.outcome import Outcome
+
+    of, rng = space(), np.random.default_rng(0)
+    compile_s = compiled(proposer, min(trials, 4 * PLACES[0]))
+    places: dict[str, dict[str, float]] = {}
+    began = time.perf_counter()
+
+    def evaluate(configuration: Mapping[str, Any], seed: int) -> Outcome:
+        return Outcome(Status.COMPLETE, **outcome(objectives(of.encode(configuration)), rng))
+
+    class Places(Listener):
+        ended = 0
+        since = (0, began)
+
+        def trial_ended(self, trial: Any) -> None:
+            self.ended += 1
+            if self.ended in PLACES or self.ended == trials:
+                self.note()
+
+        def note(self) -> None:
+            now, (before, then) = time.perf_counter(), self.since
+            if self.ended > before:
+                rate = (self.ended - before) / (now - then)
+                places[str(self.ended)] = {"trials_per_s": rate, "rss_mb": rss_mb()}
+                self.since = (self.ended, now)
+
+    listener = Places()
+    engine = Engine(of, objectives=2, population=POPULATION, seed=0, proposer=proposer)
+    with StudyStore.create(
+        folder, {"objectives": list(OBJECTIVES), "dataset": "cifar10", "seed": 0}
+    ) as store:
+        reason = run(
+            store,
+            engine,
+            InstantExecutor(TOGETHER, evaluate),
+            objectives=OBJECTIVES,
+            constraints={},
+            budget=Budget(trials),
+            listener=listener,
+            stop=lambda: time.perf_counter() - began > limit_s,
+        )
+        seconds = time.perf_counter() - began
+        listener.note()
+    found = {"trials": listener.ended, "cut_off": reason is None, "trials_per_s": listener.ended / seconds}
+    return {**found, "compile_s": compile_s, "at": places}
+
+
+def answering(trials: int) -> dict[str, Any]:
+    """Trials a second of the loop with local workers who do not sleep."""
+    workers = WORKERS["local"][-1]
+    executor = workers_up("local", workers, 0.0)
+    try:
+        slept, _ = asynchronous(executor, "nsga2", trials)
+    finally:
+        executor.close()
+    seconds = max(end for _, end in slept) - min(begin for begin, _ in slept)
+    return {"workers": workers, "trials": trials, "trials_per_s": trials / seconds}
+
+
+def place() -> dict[str, Any]:
+    """Where all of this runs. In a process of its own, as one that has JAX's threads should not fork."""
+    import jax
+
+    from ecojax.session.workplace import versions
+
+    device = jax.devices()[0]
+    return {
+        "platform": device.platform,
+        "device": f"{device.platform}: {device.device_kind}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions(),
+    }
+
+
 MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "recording": recording,
     "opening": opening,
     "proposing": proposing,
+    "sleeping": sleeping,
+    "driving": driving,
+    "answering": answering,
+    "place": place,
 }
 
 
@@ -213,7 +415,65 @@ def apart(name: str, *arguments: Any) -> dict[str, Any]:
 # The parts
 
 
-def store(trials: int) -> dict[str, Any]:
+def busy(kind: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    counts = WORKERS[kind][1:2] if arguments.quick else WORKERS[kind]
+    mean_s = arguments.mean_s / 10 if arguments.quick else arguments.mean_s
+    found = {"mean_s": mean_s, "trials_a_worker": EACH, "generations": GENERATIONS}
+    return {**found, **apart("sleeping", kind, counts, mean_s, not arguments.quick)}
+
+
+def show_busy(kind: str, found: Mapping[str, Any]) -> None:
+    print(
+        f"{kind}: trials of {found['mean_s']:g} s, {found['trials_a_worker']} a worker, in "
+        f"{found['generations']} generations; % busy, and up to the last end (bar {100 * BARS['utilisation']:.0f})"
+    )
+    print(f"{'workers':>7}{'asynchronous':>21}{'by model':>21}{'generational':>21}")
+    for row in found["rows"]:
+        print(f"{row['workers']:7}", end="")
+        for column in ("nsga2", "assisted", "generational"):
+            shares = (
+                [f"{100 * row[column][share]:.1f}" for share in ("supplied", "whole")]
+                if column in row
+                else []
+            )
+            print(f"{f'{shares[0]} ({shares[1]})' if shares else '':>21}", end="")
+        print()
+
+
+def local(arguments: argparse.Namespace) -> dict[str, Any]:
+    return busy("local", arguments)
+
+
+def ray(arguments: argparse.Namespace) -> dict[str, Any]:
+    return busy("ray", arguments)
+
+
+def driver(arguments: argparse.Namespace) -> dict[str, Any]:
+    trials = arguments.trials // 20 if arguments.quick else arguments.trials
+    found: dict[str, Any] = {"answering": apart("answering", max(100, trials // 50))}
+    with tempfile.TemporaryDirectory(prefix="ecojax-scale-") as folder:
+        for proposer in DRIVEN:
+            path = f"{folder}/{proposer}"
+            found[proposer] = apart("driving", proposer, path, trials, arguments.limit_s)
+            found[proposer]["opening"] = apart("opening", path)
+    return found
+
+
+def show_driver(found: Mapping[str, Any]) -> None:
+    bar = f"(bar {BARS['trials_per_s']:.0f})"
+    row = found["answering"]
+    print(f"{row['workers']} local workers who answer at once: {row['trials_per_s']:.0f} trials/s {bar}")
+    for proposer in DRIVEN:
+        row = found[proposer]
+        cut_off = ", where the time was up" if row["cut_off"] else ""
+        print(f"driver, {proposer}: {row['trials_per_s']:.0f} trials/s {bar} over {row['trials']:,}{cut_off}")
+        for place, then in row["at"].items():
+            print(f"{int(place):9,}: {then['trials_per_s']:6.0f} trials/s since, {then['rss_mb']:6.0f} MB")
+        print(f"  opening: {row['opening']['open_s']:.2f} s (bar {BARS['open_s']:g})")
+
+
+def store(arguments: argparse.Namespace) -> dict[str, Any]:
+    trials = arguments.trials
     with tempfile.TemporaryDirectory(prefix="ecojax-scale-") as folder:
         found: dict[str, Any] = {
             "recording_each": apart("recording", f"{folder}/each", trials // 10, 1),
@@ -252,15 +512,22 @@ def show_store(found: Mapping[str, Any]) -> None:
             )
 
 
-PARTS: dict[str, tuple[Callable[[int], dict[str, Any]], Callable[[Mapping[str, Any]], None]]] = {
+PARTS: dict[
+    str, tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Mapping[str, Any]], None]]
+] = {
+    "local": (local, partial(show_busy, "local")),
+    "ray": (ray, partial(show_busy, "ray")),
+    "driver": (driver, show_driver),
     "store": (store, show_store),
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
     parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--mean-s", type=float, default=1.0, help="of sleeping trials; a tenth if --quick")
+    parser.add_argument("--limit-s", type=float, default=900.0, help="after which a driver's run is cut off")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
     parser.add_argument("--out", type=Path, help="folder for scale-<device>[-quick].json")
     parser.add_argument("--measurement", help=argparse.SUPPRESS)
@@ -269,32 +536,33 @@ def main() -> None:
         name, *given = json.loads(arguments.measurement)
         print(json.dumps(MEASUREMENTS[name](*given)))
         return
-    trials = arguments.trials // 20 if arguments.quick else arguments.trials
+    if arguments.quick:
+        arguments.trials //= 20
     found: dict[str, Any] = {}
     for part in arguments.parts or PARTS:
         measure, show = PARTS[part]
-        found[part] = measure(trials)
+        about = {"date": datetime.now(UTC).date().isoformat(), "load_before": os.getloadavg()[0]}
+        measured = measure(arguments)
+        found[part] = {**about, "load_after": os.getloadavg()[0], **measured}
         show(found[part])
-    if arguments.out:
-        import jax
+        if arguments.out:
+            write(arguments.out, found, arguments.quick)
 
-        from ecojax.api import VERSIONS, _version
 
-        device = jax.devices()[0]
-        record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "device": f"{device.platform}: {device.device_kind}",
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "versions": {name: _version(name) for name in VERSIONS},
-            "quick": arguments.quick,
-            "trials": trials,
-            "bars": BARS,
-            **found,
-        }
-        path = arguments.out / f"scale-{device.platform}{'-quick' if arguments.quick else ''}.json"
-        path.write_text(json.dumps(record, indent=2) + "\n")
-        print(f"written to {path}")
+def write(folder: Path, found: Mapping[str, Any], quick: bool) -> None:
+    place = apart("place")
+    path = folder / f"scale-{place.pop('platform')}{'-quick' if quick else ''}.json"
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    record = {
+        "date": datetime.now(UTC).date().isoformat(),
+        **place,
+        "quick": quick,
+        "bars": BARS,
+        **{part: earlier[part] for part in PARTS if part in earlier},
+        **found,
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":

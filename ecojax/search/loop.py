@@ -279,7 +279,7 @@ class _Search:
                 arrays=outcome.arrays,
             )
         self.ledger.put(trial)
-        del self._attempts[trial.id], self._losses[trial.id]
+        del self._attempts[trial.id], self._losses[trial.id]  # a long search has no room for what is over
         return trial
 
     def _require_hope(self, trial: Trial) -> None:
