@@ -8,9 +8,8 @@ first epoch, and training ends at a rung after which it can no longer be worth i
 """
 
 import math
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,6 @@ from ecojax.energy import (
     Calibration,
     Energy,
     Meter,
-    Reading,
     calibrate,
     compare,
     measure,
@@ -30,8 +28,6 @@ from ecojax.energy import (
     prepare,
 )
 from ecojax.energy.turns import Turns
-from ecojax.errors import MeterError
-from ecojax.study import Status
 from ecojax.tasks import ImageClassification
 from ecojax.train.inheritance import inherit
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
@@ -41,26 +37,15 @@ from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
-from ecojax.trial.packs import Progress, Training
+from ecojax.trial.packs import Training
 from ecojax.trial.parent import INHERITED_FROM, Parent
-from ecojax.trial.rungs import Extrapolation, Rival, Rivals, extrapolate
+from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
+from ecojax.trial.rungs import Rivals
+from ecojax.trial.standing import Standing
 from ecojax.trial.upcoming import Upcoming
 
 NO_RIVALS = Rivals()
 RING = 16  # different batches that an inference is metered over
-WORTH_TELLING_S = 0.01  # of waiting for a turn
-
-
-class DivergedError(Exception):
-    """The loss is no longer a finite number."""
-
-
-class InvalidError(Exception):
-    """The configuration is no network."""
-
-
-class HopelessError(Exception):
-    """Training was stopped: what the trial could still become is beaten already."""
 
 
 class Evaluator:
@@ -121,14 +106,14 @@ class Evaluator:
         interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
         are some of the `upcoming` configurations, at this trial's expense. Where the same network was `metered`
         already, it is not metered again. With a `parent`, training begins from what its weights overlap with."""
-        record = _Record(self.meter)
+        record = Record(self.meter)
         return record.of(
             lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
         )
 
     def meter_alone(self, configuration: Mapping[str, Any]) -> Outcome:
         """Builds and meters, for a training elsewhere: an outcome without accuracy and weights."""
-        record = _Record(self.meter)
+        record = Record(self.meter)
 
         def meter() -> None:
             with record.turn(self._turns.shared()), record.span("compile_seconds"):
@@ -179,7 +164,7 @@ class Evaluator:
             for number, (configuration, _) in networks.items()
         }
 
-    def _built(self, configuration: Mapping[str, Any], record: "_Record") -> TrainingProgram:
+    def _built(self, configuration: Mapping[str, Any], record: Record) -> TrainingProgram:
         """The program of a configuration, with what is known of it beforehand put on record."""
         try:
             program = self.task.program(configuration)
@@ -189,7 +174,7 @@ class Evaluator:
         return program
 
     def _metered(
-        self, program: TrainingProgram, weights: Any, load: Callable[[], Any], record: "_Record"
+        self, program: TrainingProgram, weights: Any, load: Callable[[], Any], record: Record
     ) -> None:
         """Puts the energy and the latency of an inference on record; `load` is what to calibrate under."""
         with record.turn(self._turns.alone()), record.span("metering_seconds"):
@@ -212,7 +197,7 @@ class Evaluator:
         upcoming: Sequence[Upcoming],
         metered: Metered | None,
         parent: Parent | None,
-        record: "_Record",
+        record: Record,
     ) -> dict[str, np.ndarray]:
         metrics, details = record.metrics, record.details
         data = self.task.dataset
@@ -238,7 +223,7 @@ class Evaluator:
             details |= {"energy": dict(metered.energy), METERED_IN: metered.trial}
             record.provenance |= metered.provenance
 
-        progress = _Progress(rivals, metrics, len(data.y_validation))
+        progress = Standing(rivals, metrics, len(data.y_validation))
         packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
         if packed is None:
             waited = record.waited_s
@@ -277,10 +262,10 @@ class Evaluator:
         program: TrainingProgram,
         configuration: Mapping[str, Any],
         seed: int,
-        progress: "_Progress",
+        progress: Standing,
         upcoming: Sequence[Upcoming],
         parent: Parent | None,
-        record: "_Record",
+        record: Record,
     ) -> Training | None:
         """The training of a candidate in a pack, put on record; None where it is to be trained alone.
 
@@ -358,8 +343,8 @@ class Evaluator:
         configuration: Mapping[str, Any],
         state: Any,
         seed: int,
-        progress: "_Progress",
-        record: "_Record",
+        progress: Standing,
+        record: Record,
     ) -> Any:
         total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
         numbers = self.task.recipe(configuration).numbers
@@ -379,115 +364,6 @@ class Evaluator:
             if progress.beaten_by is not None:
                 break
         return state
-
-
-class _Progress(Progress):
-    """How a training does at its rungs, against its `rivals`, judged on so many validation `images`."""
-
-    def __init__(self, rivals: Rivals, metrics: Mapping[str, float], images: int):
-        self._rivals, self.images = rivals, images
-        # the least that they may be
-        self._costs = {name: value - metrics.get(f"{name}_ci95", 0.0) for name, value in metrics.items()}
-        self.accuracies: dict[int, float] = {}  # by epoch
-        self.end = Extrapolation(0.0, math.inf)
-        self.beaten_by: Rival | None = None
-
-    def reached(self, epoch: int, accuracy: float) -> bool:
-        self.accuracies[epoch] = accuracy
-        self.end = extrapolate(accuracy, epoch, self._rivals.curves, self.images)
-        self.beaten_by = self._rivals.beating(self.end.bound, self._costs)
-        return self.beaten_by is not None
-
-    def in_words(self, epochs: int) -> str:
-        assert self.beaten_by is not None
-        epoch, accuracy = max(self.accuracies.items())
-        return (
-            f"after {epoch} of {epochs} epochs the accuracy was {accuracy:.4f}, and could hardly have passed "
-            f"{self.end.bound:.4f}; trial {self.beaten_by.trial} has {self.beaten_by.accuracy:.4f} at no higher cost"
-        )
-
-
-class _Record:
-    """What becomes of a trial, as it becomes known, and where its seconds and joules went."""
-
-    def __init__(self, meter: Meter):
-        self.metrics: dict[str, float] = {}
-        self.notes: list[str] = []
-        self.provenance: dict[str, str] = {}
-        self.details: dict[str, Any] = {}
-        self.waited_s = 0.0
-        self._meter, self._began = meter, time.perf_counter()
-        self._spans: dict[str, float] = {}
-        self._shifted_s = self._shifted_j = 0.0
-        self._start = self._read()
-
-    def of(self, work: Callable[[], Mapping[str, np.ndarray] | None]) -> Outcome:
-        """The outcome of `work`, which gives arrays: whatever it raises is a status."""
-        arrays, error, status = None, None, Status.COMPLETE
-        try:
-            arrays = work()
-        except Exception as failure:
-            status, error = _diagnose(failure)
-            self.metrics = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
-        metrics = self.metrics | self._close()
-        return Outcome(status, metrics, self.provenance, self.details, error, arrays, self.notes)
-
-    @contextmanager
-    def turn(self, turn: AbstractContextManager[None]) -> Iterator[None]:
-        """Within a turn with the other processes on the device, for which it may have to wait."""
-        began = time.perf_counter()
-        with turn:
-            self.waited_s += time.perf_counter() - began
-            yield
-
-    @contextmanager
-    def span(self, name: str, energy: str | None = None) -> Iterator[None]:
-        began, opened = time.perf_counter(), self._read() if energy else None
-        try:
-            yield
-        finally:
-            self._spans[name] = self._spans.get(name, 0.0) + time.perf_counter() - began
-            if energy and opened is not None and (closed := self._read()) is not None:
-                self._spans[energy] = closed.energy_j - opened.energy_j
-
-    def move(self, seconds: float, source: str, target: str) -> None:
-        self._spans[source] -= seconds
-        self._spans[target] = self._spans.get(target, 0.0) + seconds
-
-    def shift(self, seconds: float, joules: float) -> None:
-        """Counts what was spent in another trial for this one, or less than nothing of this one's for others."""
-        self._shifted_s += seconds
-        self._shifted_j += joules
-
-    def _close(self) -> dict[str, float]:
-        seconds = time.perf_counter() - self._began + self._shifted_s
-        totals = dict(self._spans, trial_seconds=seconds)
-        if self.waited_s > WORTH_TELLING_S:
-            totals["waiting_seconds"] = self.waited_s
-        if self._start is not None and (end := self._read()) is not None:
-            totals["trial_energy_j"] = end.energy_j - self._start.energy_j + self._shifted_j
-        return totals
-
-    def _read(self) -> Reading | None:
-        with suppress(MeterError):  # the trial's own figures say what became of the meter
-            return self._meter.read()
-        return None
-
-
-def _diagnose(failure: Exception) -> tuple[Status, str]:
-    """The status that an exception stands for, and the sentence to keep."""
-    message = " ".join(str(failure).split())[:1000]
-    if isinstance(failure, DivergedError):
-        return Status.DIVERGED, message
-    if isinstance(failure, HopelessError):
-        return Status.STOPPED, message
-    if isinstance(failure, InvalidError):
-        return Status.INVALID, message
-    if isinstance(failure, MeterError):
-        return Status.UNMETERED, message
-    if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:
-        return Status.OOM, message or "the host ran out of memory"
-    return Status.FAILED, f"{type(failure).__name__}: {message}"
 
 
 def _ring_of_batches(images: np.ndarray, batch: int) -> jax.Array:
