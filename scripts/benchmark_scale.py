@@ -21,7 +21,7 @@ store   a study of so many trials as real ones are (some 2.5 kB of JSON each): s
 
 Every measurement runs in a process of its own, so that memory is its own. Studies are made in a temporary folder, in
 TMPDIR, and deleted: put that on the disk in question. On two cores `store` takes about half an hour, the others
-together a quarter; with `--quick` `store` has a twentieth of the trials, and those others together take under a minute.
+together a quarter; with `--quick` `store` has a twentieth of the trials, and the others take one or two minutes.
 What `--out` holds of parts that were not measured this time stays.
 """
 
