@@ -25,7 +25,8 @@ RECIPES = ROOT / "configs" / "cluster"
 SCRIPTS = sorted(RECIPES.glob("*.sh"))
 CLUSTERS = sorted(RECIPES.glob("*.yaml"))
 
-RECORD = 'printf "%q " "$(basename "$0")" "$@" >> "$CALLS"; echo >> "$CALLS"\n'
+# in one write, as several may at a time
+RECORD = 'printf "%s\\n" "$(printf "%q " "$(basename "$0")" "$@")" >> "$CALLS"\n'
 STUBS = {
     "srun": RECORD + 'while [[ $1 == --* ]]; do shift; done; exec "$@"\n',
     "scontrol": RECORD + 'if [[ $1 == show ]]; then printf "%s\\n" node-7 node-8 node-9; fi\n',
