@@ -110,20 +110,25 @@ class Engine:
         """An empty history of a search by this engine, for `propose`."""
         return History(self.space, objectives=self.objectives, population=self.population, seed=self.seed)
 
-    def propose(self, step: int, observations: Sequence[Observation] | History) -> Proposal | None:
+    def propose(
+        self, step: int, observations: Sequence[Observation] | History, *, hurried: bool = False
+    ) -> Proposal | None:
         """The configuration to try as number `step`, or None when the space holds no other.
 
         `observations` are of every trial so far, failed and running ones included, in any order; or a `history` that
-        they were added to, which a long search can afford.
+        they were added to, which a long search can afford. A `hurried` proposal is never the model's, which takes a
+        tenth of a second: for when several workers wait.
         """
-        return self._propose(step, self._archive(observations), frozenset())
+        return self._propose(step, self._archive(observations), frozenset(), hurried=hurried)
 
     def _archive(self, observations: Sequence[Observation] | History) -> Archive:
         if isinstance(observations, History):
             return observations
         return Archive(self._encoder, observations, self.objectives)
 
-    def _propose(self, step: int, archive: Archive, also: Collection[str]) -> Proposal | None:
+    def _propose(
+        self, step: int, archive: Archive, also: Collection[str], *, hurried: bool = False
+    ) -> Proposal | None:
         """`also` are keys of what is taken besides the archive."""
         if archive.tried + len(also) >= self._size:
             return None
@@ -132,7 +137,7 @@ class Engine:
             return self._replicate(archive)
         passed: set[str] = set()
         fallback: Proposal | None = None  # new, but beyond a constraint
-        for proposal in self._candidates(step, archive):
+        for proposal in self._candidates(step, archive, hurried=hurried):
             key = self.space.key(proposal.configuration)
             if archive.was_tried(key) or key in also or key in passed:
                 continue
@@ -159,21 +164,22 @@ class Engine:
             found[self.space.key(proposal.configuration)] = proposal.configuration
         return list(found.values())
 
-    def _candidates(self, step: int, archive: Archive) -> Iterator[Proposal]:
+    def _candidates(self, step: int, archive: Archive, *, hurried: bool) -> Iterator[Proposal]:
         for key, configuration in self._queued.items():
             if not archive.was_tried(key):
                 yield Proposal(configuration, "queued")
         if step < self.population + len(self.queue) or not len(archive):
             yield from self._first_population(max(0, step - len(self.queue)))
         else:
-            yield from self._of_proposer(step, archive)
+            yield from self._of_proposer(step, archive, hurried=hurried)
         yield from self._random(step)
 
-    def _of_proposer(self, step: int, archive: Archive) -> Iterator[Proposal]:
+    def _of_proposer(self, step: int, archive: Archive, *, hurried: bool) -> Iterator[Proposal]:
         turn = step % 4
+        by_model = self.proposer == "assisted" and turn % 2 == 0 and not hurried
         if self.proposer == "sobol":
             yield from self._first_population(step)
-        elif self.proposer == "assisted" and turn % 2 == 0 and self._assistant.ready(archive):
+        elif by_model and self._assistant.ready(archive):
             for configuration in self._assistant.propose(step, archive):
                 yield Proposal(configuration, "model")
         if self.proposer == "local" or (self.proposer == "assisted" and turn == 3):

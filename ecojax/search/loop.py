@@ -88,8 +88,9 @@ def run(
     engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials in a row as the
     population has places failed.
 
-    With one worker the search is a function of the seed and of what trials gave. A trial whose worker died, or that
-    could not be metered, is tried once more; one that takes more than `timeout_s` is ended.
+    With one worker the search is a function of the seed and of what trials gave. Of several that wait, only the last
+    gets a proposal by model. A trial whose worker died, or that could not be metered, is tried once more; one that
+    takes more than `timeout_s` is ended.
 
     With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
     half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
@@ -156,7 +157,7 @@ class _Search:
         self._cut_off.extend(self.ledger.running.values())
         while True:
             reason = self._fill()
-            if not self.executor.running:
+            if not self._under_way:
                 return reason
             ends = self.executor.wait(LOOKS_S)
             # one sync to the disk, however many there are
@@ -179,8 +180,8 @@ class _Search:
             if self.stop():
                 return None
             reason = self._over()
-            busy = self.executor.running and self.executor.free <= 0
-            if reason is not None or busy:
+            # where nothing is under way, a worker that is being replaced will have it
+            if reason is not None or (self._under_way and self.executor.free <= 0):
                 return reason
             trial = self._cut_off.popleft() if self._cut_off else self._proposed()
             if isinstance(trial, str):
@@ -191,6 +192,11 @@ class _Search:
                 continue
             self.listener.trial_started(trial)
             self._submit(trial)
+
+    @property
+    def _under_way(self) -> int:
+        """Trials that were handed out and not received; an executor's own count is ahead of what it has told."""
+        return len(self.ledger.running) - len(self._cut_off)
 
     def _over(self) -> str | None:
         """Why no trial is begun any more, if so."""
@@ -211,8 +217,9 @@ class _Search:
     def _proposed(self) -> Trial | str:
         """The next trial, begun; or why there is none."""
         step = len(self.ledger)
+        hurried = self.executor.workers > 1 and self.executor.free > 1  # another waits
         with self.stopwatch.span("proposing"), self.quietly():
-            proposal = self.engine.propose(step, self.ledger.history)
+            proposal = self.engine.propose(step, self.ledger.history, hurried=hurried)
         if proposal is None:
             return f"all {self.ledger.history.tried} configurations of the space have been tried"
         seed = trial_seed(self.engine.seed, step)

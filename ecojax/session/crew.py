@@ -1,6 +1,6 @@
 """The workers of a search, and what the driver keeps of the task itself: all that a search is conducted with."""
 
-import shutil
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -111,49 +111,46 @@ def _apart(
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
     task = load_task(settings, source, precision, on_data)
-    folder = tempfile.mkdtemp(prefix="ecojax-turns-")
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    # of all searches of this user on this host: none is to compute while another meters
+    folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
 
-    def maker(of: SearchSettings, turns: str | None) -> Maker:
+    def maker(of: SearchSettings) -> Maker:
         record = of.model_dump(mode="json", exclude_none=True)
-        return Maker(MAKER, {"settings": record, "source": source, "turns": turns})
+        return Maker(MAKER, {"settings": record, "source": source, "turns": str(folder)})
 
     if settings.meter_device is None:
-        executor, turns = _workers(settings, maker, folder)
-        return executor, task, Turns(None if turns is None else Path(turns))
+        return _workers(settings, maker), task, Turns(folder)
     from ecojax.execute.local import LocalExecutor
     from ecojax.session.apart import MeteredApart
 
     place = _place_of(settings.meter_device)
     device = settings.meter_device.partition(":")[0]
     metering = settings.model_copy(update={"device": device})
-    meters = LocalExecutor(maker(metering, folder), environments=[place], log_folder=None)
+    meters = LocalExecutor(maker(metering), environments=[place], log_folder=None)
     # what is metered is what was trained: in the precision of the device that meters
     trained = settings.model_copy(update={"precision": precision_on(device, settings.precision)})
-    trainers, _ = _workers(trained, maker, folder, but=place)
-    return MeteredApart(trainers, meters), task, Turns(Path(folder))
+    return MeteredApart(_workers(trained, maker, but=place), meters), task, Turns(folder)
 
 
 def _workers(
     settings: SearchSettings,
-    maker: Callable[[SearchSettings, str | None], Maker],
-    folder: str,
+    maker: Callable[[SearchSettings], Maker],
     but: Mapping[str, str] | None = None,
-) -> tuple[Executor, str | None]:
-    """Those that train, and the folder in which they take turns, where they need to; none on the GPU of `but`."""
+) -> Executor:
+    """Those that train; none of this host on the GPU of `but`."""
     if settings.executor == "ray":
         from ecojax.execute.ray import RayExecutor
 
         gpus = {"gpu": 1.0, "cpu": 0.0}.get(settings.device)
-        executor = RayExecutor(
-            maker(settings, folder),
+        return RayExecutor(
+            maker(settings),
             address=settings.ray_address or "auto",
             workers=settings.workers,
             gpus_per_worker=gpus,
             cpus_per_worker=1.0,
             environment={"JAX_PLATFORMS": "cpu"} if settings.device == "cpu" else {},
         )
-        return executor, folder
     from ecojax.execute.local import LocalExecutor
     from ecojax.execute.places import places
 
@@ -171,8 +168,7 @@ def _workers(
                 f"--meter-device {settings.meter_device} leaves no GPU to train on; leave it out, or train with "
                 "--device cpu"
             )
-    turns = folder if len(environments) > 1 or but is not None else None
-    return LocalExecutor(maker(settings, turns), environments=environments, log_folder=None), turns
+    return LocalExecutor(maker(settings), environments=environments, log_folder=None)
 
 
 def _place_of(meter_device: str) -> dict[str, str]:

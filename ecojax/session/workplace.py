@@ -136,7 +136,7 @@ def _turns(folder: str | None) -> "Turns":
 
     if folder is None:
         return Turns(None)
-    Path(folder).mkdir(mode=0o700, exist_ok=True)  # of another host it is not there yet
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)  # on another host it is not there yet
     return Turns(Path(folder))
 
 

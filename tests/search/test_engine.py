@@ -201,3 +201,9 @@ def test_what_is_upcoming_comes_whatever_becomes_of_the_trials_before(space, que
             assert upcoming == [observation.configuration for observation in found[step:]]
             assert of.upcoming(step, found[:step], 2) == upcoming[:2]
     assert of.upcoming(6 + queued, found, 99) == []  # from there on, results decide
+
+
+def test_in_a_hurry_the_model_is_left_out(archive) -> None:
+    assisted = engine(proposer="assisted")
+    assert assisted.propose(16, archive).origin == "model"
+    assert assisted.propose(16, archive, hurried=True).origin == "variation"

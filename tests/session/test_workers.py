@@ -91,25 +91,6 @@ def test_a_worker_finds_what_this_process_finds_also_when_one_is_killed(tmp_path
 
 
 @pytest.mark.slow
-def test_a_trial_whose_worker_always_dies_is_crashed_and_the_search_goes_on(tmp_path) -> None:
-    """It is begun twice; the listener hears of both."""
-
-    class Always(Killer):
-        def noted(self, text: str) -> None:
-            super().noted(text)
-            if "trial 1 is tried once more" in text:
-                threading.Timer(6.0, self._kill).start()  # when the next worker is at it
-
-    slow = SMALL | {"epochs": 400, "train_size": None}
-    study = ecojax.search(**slow, evaluations=3, out=tmp_path / "study", listener=Always(1))
-    assert [t.status for t in study.trials] == [Status.COMPLETE, Status.CRASHED, Status.COMPLETE]
-    crashed = study.trials[1]
-    assert "SIGKILL" in crashed.error
-    assert crashed.details["attempts"] == 2
-    assert crashed.metrics["trial_seconds"] > 0
-
-
-@pytest.mark.slow
 def test_a_trial_that_takes_too_long_is_ended(tmp_path) -> None:
     slow = SMALL | {"epochs": 1000_000, "trial_timeout": "6s", "early_stop": False}
     began = time.monotonic()
