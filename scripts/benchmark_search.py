@@ -437,16 +437,17 @@ def main() -> None:
         )
     if arguments.out:
         device = jax.devices()[0]
+        path = arguments.out / f"search-{device.platform}{'-quick' if quick else ''}.json"
+        earlier = json.loads(path.read_text()) if path.exists() else {}
+        today = {"date": datetime.now(UTC).date().isoformat(), "versions": versions()}
         record = {
-            "date": datetime.now(UTC).date().isoformat(),
             "device": f"{device.platform}: {device.device_kind}",
             "cores": os.cpu_count(),
-            "versions": versions(),
             "quick": quick,
             "bars": BARS,
-            **found,
+            **{part: earlier[part] for part in PARTS if part in earlier},
+            **{part: today | {"load_average": os.getloadavg()[0]} | row for part, row in found.items()},
         }
-        path = arguments.out / f"search-{device.platform}{'-quick' if quick else ''}.json"
         path.write_text(json.dumps(record, indent=2) + "\n")
         print(f"written to {path}")
 
