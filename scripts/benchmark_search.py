@@ -10,7 +10,7 @@ ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among
 digits  48 perceptrons on digits, 20 epochs, likewise.
 warm    a default search on digits with warm compilation caches: the share of its time that is neither training nor
         metering.
-inherit a search of digits with --inherit over one without, 5 seeds: the hypervolume at equal joules.
+inherit a search of digits with --inherit over one without, 3 seeds: the hypervolume at equal joules.
 regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
         search and in 200 shuffled ones: the share of the frontier's members that it would have stopped.
 
@@ -404,7 +404,7 @@ def main() -> None:
     if "inherit" in parts:
         less = {"evaluations": 6, "population": 2} if quick else {"evaluations": 30}
         options = {"dataset": "digits", "families": ["mlp", "convnet"], "epochs": 3 if quick else 5}
-        found["inherit"] = inherit(options | less, seeds=1 if quick else 5)
+        found["inherit"] = inherit(options | less, seeds=1 if quick else 3)
 
     for name in ("ecopt", "digits"):
         if name in found:
