@@ -8,9 +8,10 @@ ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among
         images of CIFAR-10, 3 epochs: trials an hour against the plain script below, and the hypervolume of what is
         found over that of full training. Needs the prepared data set in DIR.
 digits  48 perceptrons on digits, 20 epochs, likewise.
-warm    a default search on digits with warm compilation caches: the share of its time that is neither training nor
-        metering.
+warm    a search on digits, of 48 candidates by accuracy and flops, the second time: with warm compilation caches, the
+        share of its time that is neither training nor metering.
 inherit a search of digits with --inherit over one without, 3 seeds: the hypervolume at equal joules.
+regret_cifar the 24 candidates of "ecopt", every one trained in full, and the stop rule replayed likewise.
 regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
         search and in 200 shuffled ones: the share of the frontier's members that it would have stopped.
 
@@ -33,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-PARTS = ("ecopt", "digits", "warm", "regret", "inherit")
+PARTS = ("ecopt", "digits", "warm", "regret", "regret_cifar", "inherit")
 BARS = {"ecopt_ratio": 4.0, "digits_ratio": 8.0, "hypervolume": 0.98, "not_working": 0.15, "regret": 0.02}
 OBJECTIVES = ("accuracy", "energy_per_sample_j")
 INFERENCE_BATCH = 64
@@ -208,6 +209,10 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         "ratio": plain_s / own_s,
         "hypervolume_ratio": hypervolume(own, full) / hypervolume(full, full),
         "account_seconds": study.settings["account"],
+        "accuracies": {
+            "plain": plain,
+            "own": [t.metrics.get("accuracy") for t in study.trials],
+        },
     }
 
 
@@ -225,7 +230,7 @@ def hypervolume(points: np.ndarray, all_points: np.ndarray) -> float:
 
 
 def warm(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The account of a search whose programs another process's cache holds already."""
+    """The account of a search whose programs are in the persistent cache already, and whose networks are metered."""
     import jax
 
     import ecojax
@@ -233,14 +238,20 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("cold", "warm"):
             jax.clear_caches()
-            study = ecojax.search(**options, executor="inline", out=Path(scratch) / name)
+            # objectives that repeat exactly, so that both searches come to the same candidates
+            study = ecojax.search(
+                **options, objectives=["accuracy", "flops"], executor="inline", out=Path(scratch) / name
+            )
     account = study.settings["account"]
     working = account["training"] + account["metering"] + account.get("measuring the frontier", 0.0)
     return {"account_seconds": account, "not_working": 1 - working / sum(account.values())}
 
 
-def full_curves(options: Mapping[str, Any]) -> tuple[list[Any], int]:
-    """The complete trials of a search that looks at its rungs and stops nobody, and how many images judge them."""
+def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list[Any], int]:
+    """The complete trials of a search that looks at its rungs and stops nobody, and how many images judge them.
+
+    ours: of the candidates of part "ecopt" in place of what the search would propose.
+    """
     from ecojax.search.budget import Budget
     from ecojax.search.engine import Engine
     from ecojax.search.loop import run
@@ -254,7 +265,13 @@ def full_curves(options: Mapping[str, Any]) -> tuple[list[Any], int]:
         assemble(settings, source) as crew,
         StudyStore.create(Path(scratch) / "study", {}) as store,
     ):
-        engine = Engine(crew.task.space, objectives=2, population=settings.population, seed=settings.seed)
+        engine = Engine(
+            crew.task.space,
+            objectives=2,
+            population=settings.population,
+            seed=settings.seed,
+            queue=drawn(crew.task, settings.evaluations, 0, MOST_FLOPS) if ours else (),
+        )
         run(
             store,
             engine,
@@ -290,10 +307,11 @@ def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], f
     return stopped, saved / len(trials)
 
 
-def regret(options: Mapping[str, Any], *, shuffles: int) -> dict[str, Any]:
+def regret(options: Mapping[str, Any], *, shuffles: int, ours: bool = False) -> dict[str, Any]:
     from ecojax.search.dominance import is_non_dominated
 
-    trials, images = full_curves(options)
+    trials, images = full_curves(options, ours=ours)
+    costs = np.array([[1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
     F = np.array([[-t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
     members = {t.id for t, member in zip(trials, is_non_dominated(F), strict=True) if member}
     stopped, saved = replay(trials, images, options["epochs"])
@@ -310,6 +328,8 @@ def regret(options: Mapping[str, Any], *, shuffles: int) -> dict[str, Any]:
             "stopped": len(stopped),
             "epochs_saved": saved,
             "regret": len(members & stopped) / len(members),
+            "hypervolume_ratio": hypervolume(costs[[t.id not in stopped for t in trials]], costs)
+            / hypervolume(costs, costs),
         },
         "shuffled": {
             "orders": shuffles,
@@ -379,18 +399,14 @@ def main() -> None:
     from ecojax.session.workplace import versions
 
     found: dict[str, Any] = {}
-    if "ecopt" in parts and (arguments.data_dir / "cifar10").is_dir():
-        options = {"dataset": "cifar10", "data_dir": str(arguments.data_dir), "families": ["convnet"]}
-        options |= {
-            "space": ECOPT_SPACE,
-            "pin": ECOPT_PINS,
-            "epochs": 3,
-            "train_size": 500 if quick else 10_000,
-        }
+    ecopt = {"dataset": "cifar10", "data_dir": str(arguments.data_dir), "families": ["convnet"]}
+    ecopt |= {"space": ECOPT_SPACE, "pin": ECOPT_PINS, "epochs": 3, "train_size": 500 if quick else 10_000}
+    has_cifar = (arguments.data_dir / "cifar10").is_dir()
+    if not has_cifar:
+        print(f"ecopt and regret_cifar: no prepared CIFAR-10 in {arguments.data_dir}; left out")
+    if "ecopt" in parts and has_cifar:
         flops = 2e6 if quick else MOST_FLOPS
-        found["ecopt"] = versus_plain(options, trials=3 if quick else 24, most_flops=flops)
-    elif "ecopt" in parts:
-        print(f"ecopt: no prepared CIFAR-10 in {arguments.data_dir}; left out")
+        found["ecopt"] = versus_plain(ecopt, trials=3 if quick else 24, most_flops=flops)
     if "digits" in parts:
         options = {"dataset": "digits", "families": ["mlp"], "pin": MLP_PINS, "epochs": 3 if quick else 20}
         found["digits"] = versus_plain(options, trials=3 if quick else 48)
@@ -406,6 +422,11 @@ def main() -> None:
         options = {"dataset": "digits", "families": ["mlp", "convnet"], "epochs": 3 if quick else 5}
         found["inherit"] = inherit(options | less, seeds=1 if quick else 3)
 
+    if "regret_cifar" in parts and has_cifar:
+        found["regret_cifar"] = regret(
+            ecopt | {"evaluations": 3 if quick else 24}, shuffles=5 if quick else SHUFFLES, ours=True
+        )
+
     for name in ("ecopt", "digits"):
         if name in found:
             row = found[name]
@@ -420,15 +441,18 @@ def main() -> None:
         row = found["warm"]
         print(f"warm: {row['not_working']:.1%} neither training nor metering (bar {BARS['not_working']:.0%})")
         print("   " + in_words(row["account_seconds"]))
-    if "regret" in found:
-        row = found["regret"]
-        for name in ("in_order", "shuffled"):
+    for part in ("regret", "regret_cifar"):
+        row = found.get(part, {})
+        for name in ("in_order", "shuffled") if row else ():
             one = row[name]
             print(
-                f"regret, {name.replace('_', ' ')}: of {row['trials']} trials {one['stopped']:.1f} stopped, "
+                f"{part}, {name.replace('_', ' ')}: of {row['trials']} trials {one['stopped']:.1f} stopped, "
                 f"{one['epochs_saved']:.1%} of all epochs saved, {one['regret']:.2%} of the {row['frontier']} members "
                 f"of the frontier lost (bar {BARS['regret']:.0%})"
             )
+        if row:
+            kept = row["in_order"]["hypervolume_ratio"]
+            print(f"{part}: hypervolume of who was not stopped over that of all: {kept:.3f}")
     if "inherit" in found:
         row = found["inherit"]
         ratios = ", ".join(f"{ratio:.3f}" for ratio in row["hypervolume_ratios"])
