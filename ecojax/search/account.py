@@ -48,7 +48,7 @@ def account(trials: Iterable[Trial], between: Mapping[str, float]) -> dict[str, 
     for part, seconds in between.items():
         total.add(part, seconds)
     for trial in trials:
-        parts = {part: trial.metrics.get(metric, 0.0) for part, metric in OF_TRIALS.items()}
+        parts = {part: trial.metrics[metric] for part, metric in OF_TRIALS.items() if metric in trial.metrics}
         for part, seconds in parts.items():
             total.add(part, seconds)
         whole = trial.metrics.get("trial_seconds", sum(parts.values()))

@@ -141,8 +141,7 @@ def test_no_workers_are_refused(plugins):
 
 def test_the_room_is_entered_without_jax_numpy_and_ray():
     program = "; ".join(
-        f"import ecojax.execute.{name}"
-        for name in ("executor", "inline", "local", "worker", "ray", "places")
+        f"import ecojax.execute.{name}" for name in ("executor", "inline", "local", "worker", "ray", "places")
     )
     check = "import sys; print([m for m in ('jax', 'numpy', 'ray', 'ecojax.energy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", f"{program}; {check}"], capture_output=True, text=True)

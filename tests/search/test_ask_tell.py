@@ -53,7 +53,7 @@ def test_it_needs_no_other_part_of_ecojax() -> None:
             for trial in search.ask():
                 search.tell(trial, trial.configuration["x"])
         rooms = {name.split(".")[1] for name in sys.modules if name.startswith("ecojax.")}
-        assert rooms == {"errors", "search", "space"}, rooms
+        assert rooms == {"errors", "search", "space", "version"}, rooms
         assert {"ecojax.search.loop", "ecojax.settings"}.isdisjoint(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

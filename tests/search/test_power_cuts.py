@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from inline_workers import inline
 
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
@@ -32,7 +33,7 @@ def search(store: StudyStore, evaluate=evaluate) -> None:
     run(
         store,
         engine,
-        evaluate,
+        inline(evaluate),
         objectives=("accuracy", "energy_per_sample_j"),
         constraints={},
         budget=Budget(14),
