@@ -30,11 +30,13 @@ def actors() -> list[int]:
 
 class KillsOneHalfWay(Listener):
     def __init__(self) -> None:
+        self.asked = False
         self.killed: list[int] = []
         self.notes: list[str] = []
 
     def trial_started(self, trial: Trial) -> None:
-        if trial.id == 4:
+        if trial.id == 4 and not self.asked:  # it begins twice
+            self.asked = True
             threading.Timer(0.3, self._kill).start()
 
     def _kill(self) -> None:
