@@ -46,14 +46,15 @@ def workers_of(parent: int) -> list[int]:
 
 
 class Killer(Listener):
-    """Kills a worker a moment after each of so many trials has begun."""
+    """Kills the worker a moment after a trial has begun, for the first time."""
 
-    def __init__(self, *trials: int, after_s: float = 0.1):
-        self.trials, self.after_s, self.notes = trials, after_s, []
+    def __init__(self, trial: int):
+        self.trial, self.asked, self.notes = trial, False, []
 
     def trial_started(self, trial: Trial) -> None:
-        if trial.id in self.trials:
-            threading.Timer(self.after_s, self._kill).start()
+        if trial.id == self.trial and not self.asked:
+            self.asked = True
+            threading.Timer(0.1, self._kill).start()
 
     def _kill(self) -> None:
         for worker in workers_of(os.getpid()):
