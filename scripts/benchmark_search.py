@@ -8,7 +8,7 @@ ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among
         images of CIFAR-10, 3 epochs: trials an hour against the plain script below, and the hypervolume of what is
         found over that of full training. Needs the prepared data set in DIR.
 digits  48 perceptrons on digits, 20 epochs, likewise.
-warm    a search on digits, of 48 candidates by accuracy and flops, the second time: with warm compilation caches, the
+warm    a search on digits, of 48 candidates by accuracy and parameters, the second time: with warm compilation caches, the
         share of its time that is neither training nor metering.
 inherit a search of digits with --inherit over one without, 3 seeds: the hypervolume at equal joules.
 regret_cifar the 24 candidates of "ecopt", every one trained in full, and the stop rule replayed likewise.
@@ -240,7 +240,7 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
             jax.clear_caches()
             # objectives that repeat exactly, so that both searches come to the same candidates
             study = ecojax.search(
-                **options, objectives=["accuracy", "flops"], executor="inline", out=Path(scratch) / name
+                **options, objectives=["accuracy", "parameters"], executor="inline", out=Path(scratch) / name
             )
     account = study.settings["account"]
     working = account["training"] + account["metering"] + account.get("measuring the frontier", 0.0)
