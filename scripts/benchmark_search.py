@@ -8,8 +8,8 @@ ecopt   24 networks of ECOpt's space (arXiv 2601.08991), drawn by one seed among
         images of CIFAR-10, 3 epochs: trials an hour against the plain script below, and the hypervolume of what is
         found over that of full training. Needs the prepared data set in DIR.
 digits  48 perceptrons on digits, 20 epochs, likewise.
-warm    a search on digits, of 48 candidates by accuracy and parameters, the second time: with warm compilation caches, the
-        share of its time that is neither training nor metering.
+warm    a search on digits, of 48 candidates by accuracy and parameters, the second time: with warm caches of compiled
+        programs, the share of its time that is neither training nor metering.
 inherit a search of digits with --inherit over one without, 3 seeds: the hypervolume at equal joules.
 regret_cifar the 24 candidates of "ecopt", every one trained in full, and the stop rule replayed likewise.
 regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
