@@ -62,6 +62,9 @@ class Workplace:
                 inference_batch=settings.inference_batch,
                 energy_ci=settings.energy_ci,
                 pack=settings.pack,
+                neighbours=backend == "cpu"
+                and (settings.executor == "ray" or (settings.workers or 1) > 1)
+                and self.meter.provenance.scope != "this process",
                 turns=_turns(turns if backend == "cpu" else None),
             )
         except BaseException:

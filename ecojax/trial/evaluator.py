@@ -55,7 +55,8 @@ class Evaluator:
     whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
     `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
     default one a core; `turns` with the other processes that work on this device: metering is alone, the rest shared;
-    `pack` whether candidates of one program are trained together where that is faster; `meter` is left open.
+    `pack` whether candidates of one program are trained together where that is faster;
+    `neighbours` whether the meter counts other workers, too, while training; `meter` is left open.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Evaluator:
         compile_threads: int | None = None,
         turns: Turns | None = None,
         pack: bool = False,
+        neighbours: bool = False,
     ):
         self.task, self.meter, self._turns = task, meter, turns or Turns(None)
         self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
@@ -80,6 +82,8 @@ class Evaluator:
         self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
+        # a meter of the whole host counts what others do while this one trains
+        self._beside = ", with what other workers did meanwhile" if neighbours else ""
         self._compiled = Compiler(self._lowered, threads=compile_threads)
         self._ahead: TrainedAhead | None = None
         if pack:
@@ -232,7 +236,7 @@ class Evaluator:
                 window.sync(state)
             metrics["train_energy_j"] = window.joules
             metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
-        record.provenance["train_energy_j"] = str(self.meter.provenance)
+        record.provenance["train_energy_j"] = str(self.meter.provenance) + self._beside
         record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
             details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
