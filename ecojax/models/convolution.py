@@ -1,9 +1,11 @@
-"""Convolutions whose gradients stay fast inside a compiled loop on the CPU.
+"""Convolutions that train fast inside a compiled loop on the CPU.
 
 XLA's CPU backend recognises a convolution as fast only in the layout NHWC × HWIO → NHWC. The gradients that
 JAX derives of a stock convolution have other layouts; XLA rewrites them outside loops, but inside `lax.scan`
 they fall through to a generic kernel, 20 to 60 times slower (jax issue 12868). Here both gradients are written
-as canonical convolutions, and a depthwise convolution as a sum of shifted products, which fuses. Use on the
+as canonical convolutions, and a depthwise convolution as a sum of shifted products, which fuses. A pointwise
+convolution is trained as a matrix product, and one of few channels on blocks of pixels (`blocking.py`), gradients
+and all; without a gradient the convolution is the stock one, so what is metered is what others will run. Use on the
 CPU only: cuDNN wants the stock call. `convolution_for(backend)` gives the right one, to be passed to
 `nnx.Conv(conv_general_dilated=...)`.
 """
@@ -16,8 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-CANONICAL = ("NHWC", "HWIO", "NHWC")
-Padding = Sequence[tuple[int, int]]
+from ecojax.models.blocking import CANONICAL, VECTOR, Padding, block_for, blocked_convolution
 
 
 def convolution_for(backend: str) -> Callable[..., jax.Array]:
@@ -73,18 +74,44 @@ def _convolution(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
         return _canonical(x, kernel, pads)
 
     def forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        return convolve(x, kernel), (x, kernel)
+        return _fast(x, kernel, pads), (x, kernel)
 
     def backward(saved: tuple[jax.Array, jax.Array], cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
         x, kernel = saved
         # to the input: the cotangent convolved with the kernel turned by 180 degrees, in and out exchanged
-        dx = _canonical(cotangent, jnp.flip(kernel, (0, 1)).swapaxes(2, 3), _mirrored(pads, kernel))
-        # to the kernel: channels take the place of the batch, and the cotangent that of the kernel
-        dkernel = _canonical(x.transpose(3, 1, 2, 0), cotangent.transpose(1, 2, 0, 3), pads)
-        return dx, dkernel.transpose(1, 2, 0, 3)
+        dx = _fast(cotangent, jnp.flip(kernel, (0, 1)).swapaxes(2, 3), _mirrored(pads, kernel))
+        return dx, _kernel_gradient(x, kernel, cotangent, pads)
 
     convolve.defvjp(forward, backward)
     return convolve(x, kernel)
+
+
+def _fast(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
+    """The convolution in the form that XLA's CPU backend computes fastest."""
+    features = kernel.shape[-1]
+    if kernel.shape[:2] == (1, 1):
+        return x @ kernel[0, 0]
+    if (block := block_for(x.shape, kernel.shape)) != (1, 1):
+        return blocked_convolution(x, kernel, pads, block)
+    if features % 4:  # columns that do not fill a vector cost more than those that fill it with zeros
+        return _canonical(x, _filled_up(kernel), pads)[..., :features]
+    return _canonical(x, kernel, pads)
+
+
+def _kernel_gradient(x: jax.Array, kernel: jax.Array, cotangent: jax.Array, pads: Padding) -> jax.Array:
+    """A convolution, too: channels take the place of the batch, and the cotangent that of the kernel."""
+    if kernel.shape[:2] == (1, 1):
+        return jnp.einsum("bhwi,bhwo->io", x, cotangent)[None, None]
+    features = kernel.shape[-1]
+    if features > VECTOR // 2:
+        cotangent = _filled_up(cotangent)
+    dkernel = _canonical(x.transpose(3, 1, 2, 0), cotangent.transpose(1, 2, 0, 3), pads)
+    return dkernel.transpose(1, 2, 0, 3)[..., :features]
+
+
+def _filled_up(array: jax.Array) -> jax.Array:
+    """With zeros behind the last axis, until it fills vectors."""
+    return jnp.pad(array, ((0, 0),) * (array.ndim - 1) + ((0, -array.shape[-1] % VECTOR),))
 
 
 def _depthwise(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:

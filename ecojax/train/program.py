@@ -77,11 +77,13 @@ class TrainingProgram:
         labels: jax.Array,
         total_steps: jax.Array,
         key: jax.Array,
+        part: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[TrainState, jax.Array]:
         """One pass in a fresh random order; the incomplete last batch waits for the next epoch's order.
 
         Before the very first step, weights that are computed from training images are.
-        Args: images `[n, height, width, channels]` uint8, labels `[n]`, numbers as in `Recipe`.
+        Args: images `[n, height, width, channels]` uint8, labels `[n]`, numbers as in `Recipe`; `part` the first step
+        to take and the first not to, for a pass in several calls with the same key.
         Returns the new state and the mean training loss.
         """
         n = images.shape[0]
@@ -97,8 +99,13 @@ class TrainingProgram:
         # one sort of random bits; `jax.random.permutation` sorts several times, and compiles as much longer
         order = jnp.argsort(jax.random.bits(order_key, (n,)))[: steps * self.batch_size]
 
-        def train_step(state: TrainState, batch: tuple[jax.Array, jax.Array]) -> tuple[TrainState, jax.Array]:
-            index, (augment_key, dropout_key) = batch
+        step_keys = jax.random.split(step_key, (steps, 2))
+        first, end = part if part is not None else (jnp.int32(0), jnp.int32(steps))
+
+        def train_step(step: jax.Array, so_far: tuple[TrainState, jax.Array]) -> tuple[TrainState, jax.Array]:
+            state, losses = so_far
+            index = jax.lax.dynamic_slice(order, (step * self.batch_size,), (self.batch_size,))
+            augment_key, dropout_key = step_keys[step]
             x = self.network.normalise(images[index])
             x = augment(x, alternating_flips(index, epoch), numbers, augment_key, max_shift=self.max_shift)
             y = optax.smooth_labels(
@@ -119,18 +126,23 @@ class TrainingProgram:
                 gradient, state.optimizer_state, state.weights.parameters
             )
             parameters = optax.apply_updates(state.weights.parameters, updates)
-            return TrainState(Weights(parameters, statistics), optimizer_state, state.step + 1), loss
+            state = TrainState(Weights(parameters, statistics), optimizer_state, state.step + 1)
+            return state, losses + loss
 
-        batches = order.reshape(steps, self.batch_size), jax.random.split(step_key, (steps, 2))
-        state, losses = jax.lax.scan(train_step, state, batches)
-        return state, losses.mean()
+        state, losses = jax.lax.fori_loop(first, end, train_step, (state, jnp.float32(0)))
+        return state, losses / jnp.maximum(end - first, 1)
 
     def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Correct answers and summed cross-entropy over `[batches, batch, ...]`; a label of -1 is padding."""
 
         def judge_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             x, y = batch
-            logits = self.network.logits(weights, x)
+
+            def logits_of(parameters: Any) -> jax.Array:
+                return self.network.logits(weights._replace(parameters=parameters), x)
+
+            # computed as in training, in the form that is fastest here: the gradient is never asked for
+            logits, _ = jax.vjp(logits_of, weights.parameters)
             real = y >= 0
             loss = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(y, 0))
             return jnp.sum(real & (logits.argmax(-1) == y)), jnp.sum(jnp.where(real, loss, 0.0))
