@@ -17,16 +17,17 @@ MOST_PASSES = 2**28  # of 32-bit counting, with room for the ratio gate's longes
 def ratio_gate(timed: Callable[[int], float], *, passes: int) -> float:
     """time(2N) / time(N), which must be 2 ± 0.05. `timed(n)` runs n passes and gives the seconds they took.
 
-    The least of interleaved runs, since what disturbs a run only adds to it; tried again over longer ones where
-    the host is noisy, or what a run costs beside its passes still shows. Raises MeterError.
+    The least of interleaved runs, since what disturbs a run only adds to it: of up to three pairs, and tried again
+    over longer ones where the host is noisy, or what a run costs beside its passes still shows. Raises MeterError.
     """
     ratio, longest = math.nan, RATIO_LONGEST * passes
     for _ in range(RATIO_ATTEMPTS):
-        pairs = [(timed(passes), timed(2 * passes)) for _ in range(RATIO_REPEATS)]
-        once, twice = (min(times) for times in zip(*pairs, strict=True))
-        ratio = twice / once if once > 0 else math.nan
-        if abs(ratio - 2) <= RATIO_TOLERANCE:
-            return ratio
+        once = twice = math.inf
+        for _ in range(RATIO_REPEATS):
+            once, twice = min(once, timed(passes)), min(twice, timed(2 * passes))
+            ratio = twice / once if once > 0 else math.nan
+            if abs(ratio - 2) <= RATIO_TOLERANCE:
+                return ratio
         passes = min(2 * passes, longest)
     raise MeterError(
         f"Twice the inferences took {ratio:.3g} times as long, not 2 ± {RATIO_TOLERANCE:g}: either the compiler "

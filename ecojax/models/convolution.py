@@ -166,7 +166,7 @@ def _mirrored(pads: Padding, kernel: jax.Array) -> list[tuple[int, int]]:
 def _canonical(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
     if any(size > extent for size, extent in zip(kernel.shape[:2], x.shape[1:3], strict=True)):
         # a kernel larger than the image is another case that XLA leaves to its generic loop, 15 times slower
-        x, pads = _padded(x, pads), ((0, 0), (0, 0))
+        x, pads = _padded(x, pads), [(0, 0), (0, 0)]
     return lax.conv_general_dilated(x, kernel, (1, 1), pads, dimension_numbers=CANONICAL)
 
 

@@ -70,9 +70,12 @@ class Network:
         return model(self.normalise(images)).astype(jnp.float32)
 
     def training_logits(
-        self, weights: Weights, images: jax.Array, *, dropout_rate: jax.Array | float, key: jax.Array
+        self, weights: Weights, images: jax.Array, *, dropout_rate: jax.Array | float, key: jax.Array | None
     ) -> tuple[jax.Array, nnx.State]:
-        """Logits of *normalised* images in training mode, and the statistics that this batch leaves behind."""
+        """Logits of *normalised* images in training mode, and the statistics that this batch leaves behind.
+
+        Without a key nothing is dropped.
+        """
         model = nnx.merge(self._graphs[0], *weights, copy=True)  # batch norm writes its statistics
         logits = model(images, dropout_rate=dropout_rate, key=key).astype(jnp.float32)
         return logits, nnx.split(model, nnx.Param, ...)[2]

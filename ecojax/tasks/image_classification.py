@@ -131,11 +131,17 @@ class ImageClassification:
         """The program that trains a configuration; equal programs share one compilation."""
         from ecojax.train.program import TrainingProgram
 
-        recipe, crop = self.recipe(configuration), self.space["crop"]
-        shifts = crop.choices if isinstance(crop, Choice) else (crop.high,)  # a pin may exceed the default
+        recipe = self.recipe(configuration)
         return TrainingProgram(
             self.network(configuration),
             recipe.optimizer,
             recipe.batch_size,
-            max_shift=math.ceil(max(float(shift) for shift in shifts)),
+            max_shift=math.ceil(self._most("crop")),
+            absent=frozenset(name for name in ("flip", "crop", "cutout", "dropout") if not self._most(name)),
         )
+
+    def _most(self, name: str) -> float:
+        """The largest value that a number of the recipe takes in the space; a pin may exceed the default."""
+        parameter = self.space[name]
+        values = parameter.choices if isinstance(parameter, Choice) else (parameter.high,)
+        return max(float(value) for value in values)

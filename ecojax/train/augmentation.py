@@ -1,6 +1,6 @@
 """Image augmentation inside the training program, with traced strengths: none of them costs a compilation."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -23,26 +23,39 @@ def augment(
     images: jax.Array,
     mirrored: jax.Array,
     numbers: Mapping[str, jax.Array],
-    key: jax.Array,
+    key: jax.Array | None,
     *,
     max_shift: int,
+    absent: Collection[str] = (),
 ) -> jax.Array:
     """Flip, crop and cut out. `images` `[batch, height, width, channels]`, normalised (so zero is the mean).
 
     `mirrored` `[batch]` are the images whose turn it is. `numbers`: flip (0 or 1), crop (pixels, at most
     `max_shift`), reflect (1 fills what a crop bares with the mirrored border, 0 with the mean), cutout (side in
-    pixels; 0 cuts nothing).
+    pixels; 0 cuts nothing). What is `absent` (flip, crop, cutout) is no part of the program, as if it were 0.
     """
-    batch, height, width, _ = images.shape
+    if "flip" not in absent:
+        flipped = mirrored[:, None, None, None] & (numbers["flip"] > 0)
+        images = jnp.where(flipped, images[:, :, ::-1], images)
+    if {"crop", "cutout"}.issubset(absent):
+        return images
+    assert key is not None
     # one draw for everything: each call of the generator costs compile time, not run time
-    draws = jax.random.uniform(key, (batch, 4))
+    draws = jax.random.uniform(key, (len(images), 4))
+    if "crop" not in absent:
+        images = _cropped(images, draws[:, :2], numbers, max_shift)
+    if "cutout" not in absent:
+        images = _cut_out(images, draws[:, 2:], numbers)
+    return images
 
-    flipped = mirrored[:, None, None, None] & (numbers["flip"] > 0)
-    images = jnp.where(flipped, images[:, :, ::-1], images)
 
+def _cropped(
+    images: jax.Array, draws: jax.Array, numbers: Mapping[str, jax.Array], max_shift: int
+) -> jax.Array:
+    height, width = images.shape[1:3]
     # a uniform integer in [-crop, crop], drawn as a float because crop is traced
     span = 2.0 * numbers["crop"] + 1.0
-    shifts = jnp.floor(draws[:, :2] * span) - numbers["crop"]
+    shifts = jnp.floor(draws * span) - numbers["crop"]
     starts = jnp.clip(shifts.astype(jnp.int32) + max_shift, 0, 2 * max_shift)
     border = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0))
     padded = jnp.where(
@@ -52,9 +65,12 @@ def augment(
     def crop(image: jax.Array, start: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (start[0], start[1], 0), (height, width, image.shape[-1]))
 
-    images = jax.vmap(crop)(padded, starts)
+    return jax.vmap(crop)(padded, starts)
 
-    centres = draws[:, 2:] * jnp.array([height, width])
+
+def _cut_out(images: jax.Array, draws: jax.Array, numbers: Mapping[str, jax.Array]) -> jax.Array:
+    height, width = images.shape[1:3]
+    centres = draws * jnp.array([height, width])
     half = numbers["cutout"] / 2.0
     rows = jnp.abs(jnp.arange(height) + 0.5 - centres[:, :1]) < half
     columns = jnp.abs(jnp.arange(width) + 0.5 - centres[:, 1:]) < half

@@ -56,6 +56,7 @@ class PackedProgram:
         labels: jax.Array,
         total_steps: jax.Array,
         keys: jax.Array,
+        part: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[TrainState, jax.Array]:
         """`TrainingProgram.epoch` of every member. Args: numbers and keys `[size]`; the others are one for all.
 
@@ -68,21 +69,22 @@ class PackedProgram:
                     f"keys of {jax.random.key_impl(keys)} draw otherwise side by side than alone; train with "
                     'jax.random.key(seed, impl="threefry2x32")'
                 )
-            return jax.vmap(self.program.epoch, in_axes=(_AXES, 0, None, None, None, 0), out_axes=(_AXES, 0))(
-                states, numbers, images, labels, total_steps, keys
+            axes = (_AXES, 0, None, None, None, 0, None)
+            return jax.vmap(self.program.epoch, in_axes=axes, out_axes=(_AXES, 0))(
+                states, numbers, images, labels, total_steps, keys, part
             )
 
         def alone(member: tuple[Weights, Any, Mapping[str, jax.Array], jax.Array]) -> tuple[Any, ...]:
             weights, optimizer_state, numbers, key = member
             state = TrainState(weights, optimizer_state, states.step)
-            state, loss = self.program.epoch(state, numbers, images, labels, total_steps, key)
+            state, loss = self.program.epoch(state, numbers, images, labels, total_steps, key, part)
             return state.weights, state.optimizer_state, loss
 
         weights, optimizer_state, losses = jax.lax.map(
             alone, (states.weights, states.optimizer_state, numbers, keys)
         )
-        steps = images.shape[0] // self.program.batch_size
-        return TrainState(weights, optimizer_state, states.step + steps), losses
+        first, end = part if part is not None else (0, images.shape[0] // self.program.batch_size)
+        return TrainState(weights, optimizer_state, states.step + end - first), losses
 
     def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         """`TrainingProgram.evaluate` of every member: correct answers and summed cross-entropy, `[size]` each."""

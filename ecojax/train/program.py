@@ -21,7 +21,9 @@ from ecojax.models.network import Network, Weights
 from ecojax.train.augmentation import alternating_flips, augment
 from ecojax.train.optimizer import make_optimizer
 
-EVALUATION_BATCH = 256
+# what a layer makes of more images does not fit into the caches of a CPU
+EVALUATION_BATCH = {"cpu": 64}
+ELSEWHERE = 256
 
 
 class TrainState(NamedTuple):
@@ -55,12 +57,14 @@ class TrainingProgram:
     """One network trained by one optimizer at one batch size; everything else is an argument.
 
     Equal programs compile to the same executables, so `TrainingProgram` is also the key of the program cache.
+    absent: numbers among flip, crop, cutout and dropout that are 0 for every candidate: they are not compiled in.
     """
 
     network: Network
     optimizer: str
     batch_size: int
     max_shift: int
+    absent: frozenset[str] = frozenset()
 
     def init(self, key: jax.Array) -> TrainState:
         """Fresh weights and optimizer state."""
@@ -99,15 +103,23 @@ class TrainingProgram:
         # one sort of random bits; `jax.random.permutation` sorts several times, and compiles as much longer
         order = jnp.argsort(jax.random.bits(order_key, (n,)))[: steps * self.batch_size]
 
-        step_keys = jax.random.split(step_key, (steps, 2))
+        draws = not {"crop", "cutout", "dropout"}.issubset(self.absent)
+        step_keys = jax.random.split(step_key, (steps, 2)) if draws else None
         first, end = part if part is not None else (jnp.int32(0), jnp.int32(steps))
 
         def train_step(step: jax.Array, so_far: tuple[TrainState, jax.Array]) -> tuple[TrainState, jax.Array]:
             state, losses = so_far
             index = jax.lax.dynamic_slice(order, (step * self.batch_size,), (self.batch_size,))
-            augment_key, dropout_key = step_keys[step]
+            augment_key, dropout_key = (None, None) if step_keys is None else step_keys[step]
             x = self.network.normalise(images[index])
-            x = augment(x, alternating_flips(index, epoch), numbers, augment_key, max_shift=self.max_shift)
+            x = augment(
+                x,
+                alternating_flips(index, epoch),
+                numbers,
+                augment_key,
+                max_shift=self.max_shift,
+                absent=self.absent,
+            )
             y = optax.smooth_labels(
                 jax.nn.one_hot(labels[index], self.network.num_classes), numbers["label_smoothing"]
             )
@@ -117,7 +129,7 @@ class TrainingProgram:
                     state.weights._replace(parameters=parameters),
                     x,
                     dropout_rate=numbers["dropout"],
-                    key=dropout_key,
+                    key=None if "dropout" in self.absent else dropout_key,
                 )
                 return optax.softmax_cross_entropy(logits, y).mean(), statistics
 
@@ -170,10 +182,13 @@ class JittedProgram(NamedTuple):
 
 
 def padded_batches(
-    images: np.ndarray, labels: np.ndarray, batch: int = EVALUATION_BATCH
+    images: np.ndarray, labels: np.ndarray, batch: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label -1."""
-    batch = min(batch, len(images))
+    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label -1.
+
+    batch: by default 64 for a CPU, else 256.
+    """
+    batch = min(batch or EVALUATION_BATCH.get(jax.default_backend(), ELSEWHERE), len(images))
     missing = -len(images) % batch
     x = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
     y = np.concatenate([labels.astype(np.int32), np.full(missing, -1, np.int32)])

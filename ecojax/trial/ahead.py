@@ -34,7 +34,7 @@ class TrainedAhead:
         validation: tuple[jax.Array, jax.Array],
         *,
         epochs: int,
-        rungs: Sequence[int],
+        rungs: Sequence[float],
         meter: Meter,
     ):
         self._task, self._epochs, self._rungs, self._meter = task, epochs, rungs, meter

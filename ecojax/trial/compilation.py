@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ecojax.train.compilation import compiled
 from ecojax.train.program import TrainingProgram
 
 PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
@@ -76,6 +77,6 @@ class Compiler:
 
 def _submitted(pool: ThreadPoolExecutor, lowered: Executables) -> "tuple[Future[Any], ...]":
     # the longest first
-    epoch = pool.submit(lowered.epoch.compile)
-    evaluate = pool.submit(lowered.evaluate.compile)
-    return pool.submit(lowered.init.compile), epoch, evaluate
+    epoch = pool.submit(compiled, lowered.epoch)
+    evaluate = pool.submit(compiled, lowered.evaluate)
+    return pool.submit(compiled, lowered.init), epoch, evaluate

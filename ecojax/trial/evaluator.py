@@ -40,7 +40,7 @@ from ecojax.trial.outcome import Outcome
 from ecojax.trial.packs import Training
 from ecojax.trial.parent import INHERITED_FROM, Parent
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
-from ecojax.trial.rungs import Rivals
+from ecojax.trial.rungs import Rivals, parts
 from ecojax.trial.standing import Standing
 from ecojax.trial.upcoming import Upcoming
 
@@ -65,7 +65,7 @@ class Evaluator:
         meter: Meter,
         *,
         epochs: int,
-        rungs: Sequence[int] = (),
+        rungs: Sequence[float] = (),
         inference_batch: int = 64,
         energy_ci: float = 0.05,
         compile_threads: int | None = None,
@@ -306,11 +306,13 @@ class Evaluator:
         jitted = program.jitted
         key = jax.random.key(0, impl="rbg")
         state = jax.eval_shape(program.init, key)
-        scalar = jax.ShapeDtypeStruct((), jnp.float32)
+        scalar, step = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.float32, jnp.int32))
         numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
         return Executables(
             init=jitted.init.lower(key),
-            epoch=jitted.epoch.lower(state, numbers, self._images, self._labels, scalar, jax.random.key(0)),
+            epoch=jitted.epoch.lower(
+                state, numbers, self._images, self._labels, scalar, jax.random.key(0), (step, step)
+            ),
             evaluate=jitted.evaluate.lower(state.weights, *self._validation),
         )
 
@@ -350,23 +352,29 @@ class Evaluator:
         progress: Standing,
         record: Record,
     ) -> Any:
-        total_steps = jnp.float32(self.epochs * (len(self._labels) // program.batch_size))
+        steps = len(self._labels) // program.batch_size
+        total_steps = jnp.float32(self.epochs * steps)
         numbers = self.task.recipe(configuration).numbers
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
         key = jax.random.key(seed)
         for epoch in range(self.epochs):
-            with record.turn(self._turns.shared()):
-                state, loss = run.epoch(
-                    state, traced, self._images, self._labels, total_steps, jax.random.fold_in(key, epoch)
-                )
-                loss = float(loss)
-                if not math.isfinite(loss):
-                    raise DivergedError(f"the training loss is {loss} in epoch {epoch + 1} of {self.epochs}")
-                if epoch + 1 in self.rungs:
-                    sums = run.evaluate(state.weights, *self._validation)
-                    progress.reached(epoch + 1, judgement(sums, progress.images).accuracy)
-            if progress.beaten_by is not None:
-                break
+            epoch_key = jax.random.fold_in(key, epoch)
+            for first, end, rung in parts(epoch, steps, self.rungs):
+                with record.turn(self._turns.shared()):
+                    part = jnp.int32(first), jnp.int32(end)
+                    state, loss = run.epoch(
+                        state, traced, self._images, self._labels, total_steps, epoch_key, part
+                    )
+                    loss = float(loss)
+                    if not math.isfinite(loss):
+                        raise DivergedError(
+                            f"the training loss is {loss} in epoch {epoch + 1} of {self.epochs}"
+                        )
+                    if rung is not None:
+                        sums = run.evaluate(state.weights, *self._validation)
+                        progress.reached(rung, judgement(sums, progress.images).accuracy)
+                if progress.beaten_by is not None:
+                    return state
         return state
 
 

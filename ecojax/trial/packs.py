@@ -19,12 +19,13 @@ from ecojax.energy import Meter, measure
 from ecojax.train.packing import PackedProgram, stacked_numbers
 from ecojax.train.program import Judgement, judgement
 from ecojax.trial.compilation import Executables
+from ecojax.trial.rungs import parts
 
 
 class Progress:
     """Decides at rungs whether to go on: never stops. A search's own knows the rivals."""
 
-    def reached(self, epoch: int, accuracy: float) -> bool:
+    def reached(self, epoch: float, accuracy: float) -> bool:
         """Told the validation accuracy after `epoch`: whether the member ends here."""
         return False
 
@@ -46,7 +47,7 @@ class Training:
     """
 
     epochs: int = 0
-    rungs: dict[int, float] = field(default_factory=dict)
+    rungs: dict[float, float] = field(default_factory=dict)
     diverged: str | None = None
     beaten: bool = False
     train_energy_j: float = math.nan
@@ -69,11 +70,11 @@ def lowered(
     """The programs of a pack, lowered for the arguments that `train` calls them with. numbers: their names."""
     states = jax.eval_shape(pack.init, _init_keys([0] * pack.size))
     traced = dict.fromkeys(numbers, jax.ShapeDtypeStruct((pack.size,), jnp.float32))
-    scalar = jax.ShapeDtypeStruct((), jnp.float32)
+    scalar, step = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.float32, jnp.int32))
     return Executables(
         init=pack.jitted.init.lower(_init_keys([0] * pack.size)),
         epoch=pack.jitted.epoch.lower(
-            states, traced, images, labels, scalar, _epoch_keys([0] * pack.size, 0)
+            states, traced, images, labels, scalar, _epoch_keys([0] * pack.size, 0), (step, step)
         ),
         evaluate=pack.jitted.evaluate.lower(states.weights, *validation),
     )
@@ -89,7 +90,7 @@ def train(
     *,
     epochs: int,
     meter: Meter,
-    rungs: Collection[int] = (),
+    rungs: Collection[float] = (),
 ) -> list[Training]:
     """Trains the `members` on `images` `[n, ...]`, and judges on `validation` (`padded_batches`) who has not ended.
 
@@ -100,32 +101,33 @@ def train(
         raise ValueError(f"a pack of {pack.size} was given {len(members)} members; train the rest alone")
     seeds = [member.seed for member in members]
     numbers = stacked_numbers([member.numbers for member in members])
-    total_steps = jnp.float32(epochs * (len(labels) // pack.program.batch_size))
+    steps = len(labels) // pack.program.batch_size
+    total_steps = jnp.float32(epochs * steps)
     judged = int((np.asarray(validation[1]) >= 0).sum())
     trainings = [Training() for _ in members]
     states = run.init(_init_keys(seeds))
+    rungs = [rung for rung in rungs if rung < epochs]
+    stretches = [(epoch, *part) for epoch in range(epochs) for part in parts(epoch, steps, rungs)]
 
     with measure(meter) as window:
-        for epoch in range(epochs):
+        for epoch, first, end, rung in stretches:
+            part = jnp.int32(first), jnp.int32(end)
             states, losses = run.epoch(
-                states, numbers, images, labels, total_steps, _epoch_keys(seeds, epoch)
+                states, numbers, images, labels, total_steps, _epoch_keys(seeds, epoch), part
             )
             running = [i for i, training in enumerate(trainings) if not training.ended]
             losses = jax.device_get(losses)
             for i in running:
                 trainings[i].epochs = epoch + 1
                 if not math.isfinite(losses[i]):
-                    trainings[
-                        i
-                    ].diverged = f"the training loss is {float(losses[i])} in epoch {epoch + 1} of {epochs}"
-            if epoch + 1 in rungs and epoch + 1 < epochs:
+                    where = f"in epoch {epoch + 1} of {epochs}"
+                    trainings[i].diverged = f"the training loss is {float(losses[i])} {where}"
+            if rung is not None:
                 correct, _ = jax.device_get(run.evaluate(states.weights, *validation))
                 for i in running:
                     if not trainings[i].ended:
-                        trainings[i].rungs[epoch + 1] = float(correct[i]) / judged
-                        trainings[i].beaten = members[i].progress.reached(
-                            epoch + 1, float(correct[i]) / judged
-                        )
+                        trainings[i].rungs[rung] = float(correct[i]) / judged
+                        trainings[i].beaten = members[i].progress.reached(rung, float(correct[i]) / judged)
             if all(training.ended for training in trainings):
                 break
         window.sync(states)

@@ -11,15 +11,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SHARES = (1 / 9, 1 / 3)  # of the epochs, after which a trial is judged
+SHARES = (1 / 9, 1 / 3, 2 / 3)  # of the epochs, after which a trial is judged
 LEAST_CURVES = 8  # finished ones, before any is extrapolated
 CONFIDENCE = 0.995  # of the upper prediction limit, one-sided
 COSTS = frozenset({"energy_per_sample_j", "latency_ms", "parameters", "flops"})  # known before training
 
 
-def rungs(epochs: int) -> tuple[int, ...]:
-    """After how many epochs a training of so many is judged: a ninth and a third of them, whole epochs only."""
-    return tuple(sorted({int(share * epochs + 1e-9) for share in SHARES} - {0}))
+def rungs(epochs: int) -> tuple[float, ...]:
+    """After how many epochs a training of so many is judged: a ninth, a third and two thirds of them.
+
+    Whole epochs where there is one; within the first epoch otherwise.
+    """
+    places = (share * epochs for share in SHARES)
+    return tuple(dict.fromkeys(math.floor(at + 1e-9) if at > 1 - 1e-9 else round(at, 6) for at in places))
+
+
+def parts(epoch: int, steps: int, rungs: Collection[float]) -> list[tuple[int, int, float | None]]:
+    """An epoch (from 0) of so many steps, cut at its rungs: first step, the step not to take, and the rung there."""
+    found: list[tuple[int, int, float | None]] = []
+    first = 0
+    for rung in sorted(rung for rung in rungs if epoch < rung <= epoch + 1):
+        end = max(1, round((rung - epoch) * steps))
+        found.append((first, end, rung))
+        first = end
+    if first < steps:
+        found.append((first, steps, None))
+    return found
 
 
 def can_stop(objectives: Collection[str]) -> bool:
@@ -38,9 +55,9 @@ class Rival:
 
 @dataclass(frozen=True)
 class Curve:
-    """The validation accuracies of a finished trial at its rungs, by epoch, and at its end."""
+    """The validation accuracies of a finished trial at its rungs, by epochs trained, and at its end."""
 
-    accuracies: Mapping[int, float]
+    accuracies: Mapping[float, float]
     final: float
 
 
@@ -72,7 +89,7 @@ class Extrapolation:
     bound: float
 
 
-def extrapolate(accuracy: float, epoch: int, curves: Sequence[Curve], images: int) -> Extrapolation:
+def extrapolate(accuracy: float, epoch: float, curves: Sequence[Curve], images: int) -> Extrapolation:
     """The end of a learning curve that has reached `accuracy` on so many validation images after `epoch` epochs.
 
     The log odds at the end are regressed on those at the rung, over the finished `curves`. The bound is the upper

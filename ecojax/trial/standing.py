@@ -14,11 +14,11 @@ class Standing(Progress):
         self._rivals, self.images = rivals, images
         # the least that they may be
         self._costs = {name: value - metrics.get(f"{name}_ci95", 0.0) for name, value in metrics.items()}
-        self.accuracies: dict[int, float] = {}  # by epoch
+        self.accuracies: dict[float, float] = {}  # by epochs trained
         self.end = Extrapolation(0.0, math.inf)
         self.beaten_by: Rival | None = None
 
-    def reached(self, epoch: int, accuracy: float) -> bool:
+    def reached(self, epoch: float, accuracy: float) -> bool:
         self.accuracies[epoch] = accuracy
         self.end = extrapolate(accuracy, epoch, self._rivals.curves, self.images)
         self.beaten_by = self._rivals.beating(self.end.bound, self._costs)
@@ -28,6 +28,6 @@ class Standing(Progress):
         assert self.beaten_by is not None
         epoch, accuracy = max(self.accuracies.items())
         return (
-            f"after {epoch} of {epochs} epochs the accuracy was {accuracy:.4f}, and could hardly have passed "
+            f"after {epoch:.3g} of {epochs} epochs the accuracy was {accuracy:.4f}, and could hardly have passed "
             f"{self.end.bound:.4f}; trial {self.beaten_by.trial} has {self.beaten_by.accuracy:.4f} at no higher cost"
         )

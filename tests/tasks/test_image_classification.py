@@ -80,6 +80,20 @@ def test_a_crop_reaches_as_far_as_the_space_says(make_dataset, given, furthest) 
     assert task.program(task.space.default()).max_shift == furthest
 
 
+@pytest.mark.parametrize(
+    ("given", "absent"),
+    [
+        ({}, set()),
+        ({"pins": {"crop": 0, "dropout": 0.0}}, {"crop", "dropout"}),
+        ({"pins": {"flip": False, "cutout": 0}}, {"flip", "cutout"}),
+        ({"pins": {"flip": True, "cutout": 1}}, set()),
+    ],
+)
+def test_what_the_space_holds_at_nothing_is_not_compiled_in(make_dataset, given, absent) -> None:
+    task = ImageClassification(make_dataset(), FAMILIES, **given)
+    assert task.program(task.space.default()).absent == absent
+
+
 def test_inputs_survive_json_and_build_the_same_network(make_dataset) -> None:
     task = ImageClassification(make_dataset(shape=(8, 8, 2)), FAMILIES)
     back = ImageInputs.from_record(json.loads(json.dumps(task.inputs.to_record())))

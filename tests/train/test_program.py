@@ -9,7 +9,9 @@ import optax
 import pytest
 
 from ecojax.models.network import Weights
+from ecojax.train import compilation
 from ecojax.train import program as program_module
+from ecojax.train.compilation import compiled
 from ecojax.train.program import Judgement, judgement, padded_batches
 
 KEY = jax.random.key(3)
@@ -225,3 +227,62 @@ def test_an_epoch_is_a_function_of_its_key(perceptron, on_device, traced, values
 
     assert loss(KEY) == loss(KEY)
     assert loss(KEY) != loss(jax.random.key(4))
+
+
+@pytest.mark.parametrize("values", [{"dropout": 0.5, "crop": 1}, {"flip": 1, "cutout": 2}])
+def test_an_epoch_in_parts_is_the_epoch(perceptron, on_device, traced, values) -> None:
+    run, numbers, total = perceptron.jitted, traced(**values), jnp.float32(92)
+    whole, _ = run.epoch(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
+    state, losses = run.init(jax.random.key(0)), []
+    for first, end in ((0, 5), (5, 5), (5, 46)):
+        state, loss = run.epoch(state, numbers, *on_device, total, KEY, (jnp.int32(first), jnp.int32(end)))
+        assert int(state.step) == end
+        losses.append((end - first) * float(loss))
+    for found, expected in zip(jax.tree.leaves(state), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    _, loss = run.epoch(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
+    assert sum(losses) / 46 == pytest.approx(float(loss), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "absent", [{"flip"}, {"crop", "cutout"}, {"dropout"}, {"flip", "crop", "cutout", "dropout"}]
+)
+def test_what_is_never_drawn_is_left_out_and_nothing_else_changes(
+    perceptron, on_device, traced, absent
+) -> None:
+    values = {"dropout": 0.5, "crop": 1, "flip": 1, "cutout": 2}
+    numbers = traced(**{name: 0 if name in absent else value for name, value in values.items()})
+    lean = replace(perceptron, absent=frozenset(absent))
+    assert lean != perceptron  # another program, compiled apart
+
+    def trained(program):
+        run = program.jitted
+        return run.epoch(run.init(jax.random.key(0)), numbers, *on_device, jnp.float32(46), KEY)
+
+    for found, expected in zip(
+        jax.tree.leaves(trained(lean)), jax.tree.leaves(trained(perceptron)), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_options_for_quick_compilation_change_speed_alone(perceptron, on_device, traced) -> None:
+    run, total = perceptron.jitted, jnp.float32(46)
+    lowered = run.epoch.lower(run.init(jax.random.key(0)), traced(), *on_device, total, KEY)
+    ends = [
+        jax.tree.leaves(compile_(run.init(jax.random.key(0)), traced(), *on_device, total, KEY))
+        for compile_ in (compiled(lowered), lowered.compile())
+    ]
+    for found, expected in zip(*ends, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_xla_without_those_options_compiles_as_ever(perceptron, on_device, traced, monkeypatch) -> None:
+    monkeypatch.setattr(compilation, "QUICK", {"xla_cpu_no_such_option": True})
+    compilation._has_quick_option.cache_clear()
+    run = perceptron.jitted
+    try:
+        lowered = run.init.lower(jax.random.key(0))
+        assert int(compiled(lowered)(jax.random.key(0)).step) == 0
+        assert not compilation._has_quick_option()
+    finally:
+        compilation._has_quick_option.cache_clear()

@@ -17,7 +17,10 @@ class Lowered:
     def __init__(self, name: str, seconds: float, log: list[str]):
         self.name, self.seconds, self.log = name, seconds, log
 
-    def compile(self) -> str:
+    def as_text(self) -> str:
+        return ""
+
+    def compile(self, **_: object) -> str:
         self.log.append(self.name)
         if self.name.startswith("bad"):
             raise MemoryError(self.name)

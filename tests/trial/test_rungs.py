@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from ecojax.trial.rungs import LEAST_CURVES, Curve, Rival, Rivals, can_stop, extrapolate, rungs
+from ecojax.trial.rungs import LEAST_CURVES, Curve, Rival, Rivals, can_stop, extrapolate, parts, rungs
 
 IMAGES = 1000
 share = st.integers(0, IMAGES).map(lambda right: right / IMAGES)
@@ -17,10 +17,32 @@ curves = st.lists(st.tuples(share, share).map(lambda ends: Curve({1: ends[0]}, e
 
 @pytest.mark.parametrize(
     ("epochs", "after"),
-    [(1, ()), (2, ()), (3, (1,)), (8, (2,)), (9, (1, 3)), (10, (1, 3)), (27, (3, 9)), (90, (10, 30))],
+    [
+        (1, (0.111111, 0.333333, 0.666667)),
+        (2, (0.222222, 0.666667, 1)),
+        (3, (0.333333, 1, 2)),
+        (8, (0.888889, 2, 5)),
+        (9, (1, 3, 6)),
+        (10, (1, 3, 6)),
+        (27, (3, 9, 18)),
+        (90, (10, 30, 60)),
+    ],
 )
-def test_rungs_are_a_ninth_and_a_third_in_whole_epochs(epochs, after) -> None:
+def test_rungs_are_a_ninth_a_third_and_two_thirds_in_whole_epochs_from_the_first_on(epochs, after) -> None:
     assert rungs(epochs) == after
+
+
+@given(st.integers(1, 40), st.integers(1, 200))
+def test_the_parts_of_all_epochs_are_every_step_once_and_end_at_the_rungs(epochs, steps) -> None:
+    taken, reached = [], []
+    for epoch in range(epochs):
+        for first, end, rung in parts(epoch, steps, rungs(epochs)):
+            taken += range(epoch * steps + first, epoch * steps + end)
+            if rung is not None:
+                reached.append(rung)
+                assert abs(epoch * steps + end - rung * steps) <= max(0.5, 1 - rung * steps) + 1e-5 * steps
+    assert taken == list(range(epochs * steps))
+    assert reached == list(rungs(epochs))
 
 
 def test_only_accuracy_at_costs_known_before_training_can_be_beaten_early() -> None:
