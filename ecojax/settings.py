@@ -74,6 +74,7 @@ class SearchSettings(BaseModel):
     early_stop: bool = True
     inherit: bool = False
     pack: bool = False
+    lead: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -63,6 +63,14 @@ def search(
         bool,
         Option("--pack", help="Train candidates of one shape together, where a probe finds that faster."),
     ] = False,
+    lead: Annotated[
+        int | None,
+        Option(
+            help="Candidates proposed before their turn, to compile while the device works. "
+            "[default: 4 on an accelerator, 0 on a CPU]",
+            metavar="N",
+        ),
+    ] = None,
     seed: Annotated[int | None, Option(help="Decides splits, proposals and trainings.")] = None,
     data_dir: Annotated[
         str | None,
@@ -161,6 +169,7 @@ def search(
         "early_stop": False if no_early_stop else None,
         "inherit": inherit or None,
         "pack": pack or None,
+        "lead": lead,
         "seed": seed,
         "data_dir": data_dir,
         "train_size": train_size,

@@ -74,6 +74,7 @@ def run(
     parent_of: ParentOf | None = None,
     early_stop: bool = False,
     ahead: int = 0,
+    lead: int = 0,
     timeout_s: float | None = None,
     keywords: Mapping[str, Any] = MappingProxyType({}),
     stop: Callable[[], bool] = lambda: False,
@@ -94,7 +95,9 @@ def run(
 
     With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
     half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
-    trials that are certain to follow, as `upcoming`. With `signature`, it is given what was `metered` of a
+    trials that are certain to follow, as `upcoming`. With one worker, `lead` trials are proposed and begun before their
+    turn, without the results of as many before them: they are upcoming, too; where the budget of time or energy ends
+    first, they are left running in the study, for who resumes it. With `signature`, it is given what was `metered` of a
     configuration with the same one; a replicate again is not. With `parent_of`, which chooses among the complete
     trials, it is given a `parent` to inherit from; a replicate again is not. `keywords` are given to every call. The
     driver computes within `quietly()`, and tells `stopwatch` what proposing and storing took.
@@ -117,6 +120,7 @@ def run(
         listener=listener or Listener(),
         early_stop=early_stop,
         ahead=ahead,
+        lead=lead if executor.workers == 1 else 0,
         timeout_s=timeout_s,
         keywords=keywords,
         stop=stop,
@@ -139,12 +143,14 @@ class _Search:
     listener: Listener
     early_stop: bool
     ahead: int
+    lead: int
     timeout_s: float | None
     keywords: Mapping[str, Any]
     stop: Callable[[], bool]
     quietly: Callable[[], Any]
     stopwatch: Stopwatch
     _cut_off: deque[Trial] = field(default_factory=deque)  # to be run again
+    _waiting: deque[Trial] = field(default_factory=deque)  # begun before their turn
     _attempts: Counter[int] = field(default_factory=Counter)
     _losses: Counter[int] = field(default_factory=Counter)
     _failed_in_a_row: int = 0
@@ -183,7 +189,7 @@ class _Search:
             # where nothing is under way, a worker that is being replaced will have it
             if reason is not None or (self._under_way and self.executor.free <= 0):
                 return reason
-            trial = self._cut_off.popleft() if self._cut_off else self._proposed()
+            trial = self._next()
             if isinstance(trial, str):
                 return trial
             if not self.ledger.adopted(trial):
@@ -192,16 +198,33 @@ class _Search:
                 continue
             self.listener.trial_started(trial)
             self._submit(trial)
+            self._look_ahead()
+
+    def _next(self) -> Trial | str:
+        for begun in (self._cut_off, self._waiting):
+            if begun:
+                return begun.popleft()
+        return self._proposed()
+
+    def _look_ahead(self) -> None:
+        """Begins trials before their turn, while the worker is at work."""
+        while (
+            len(self._cut_off) + len(self._waiting) < self.lead and len(self.ledger) < self.budget.evaluations
+        ):
+            trial = self._proposed()
+            if isinstance(trial, str):
+                break
+            self._waiting.append(trial)
 
     @property
     def _under_way(self) -> int:
         """Trials that were handed out and not received; an executor's own count is ahead of what it has told."""
-        return len(self.ledger.running) - len(self._cut_off)
+        return len(self.ledger.running) - len(self._cut_off) - len(self._waiting)
 
     def _over(self) -> str | None:
         """Why no trial is begun any more, if so."""
         spent = self.budget.spent(
-            evaluations=len(self.ledger) - len(self._cut_off),
+            evaluations=len(self.ledger) - len(self._cut_off) - len(self._waiting),
             seconds=self.ledger.seconds / max(1, self.executor.workers),
             joules=self.ledger.joules,
         )
@@ -241,17 +264,24 @@ class _Search:
             if parent is not None:
                 arrays = self.store.arrays(parent)
                 given["parent"] = Parent(parent.id, parent.configuration, arrays)
-        if self.ahead and self.executor.workers == 1:
+        if self.lead or (self.ahead and self.executor.workers == 1):
+            begun = [*self._cut_off, *self._waiting]
             with self.stopwatch.span("proposing"):
-                left = self.budget.evaluations - trial.id - 1
-                following = self.engine.upcoming(trial.id + 1, self.ledger.history, min(self.ahead, left))
-            given["upcoming"] = [
-                Upcoming(configuration, trial_seed(self.engine.seed, number))
-                for number, configuration in enumerate(following, trial.id + 1)
-            ]
+                following = self._certain(self.ahead - len(begun))
+            given["upcoming"] = [Upcoming(one.configuration, one.seed) for one in begun] + following
         self.executor.submit(
             Job(trial.id, "evaluate", (trial.configuration, trial.seed), given, timeout_s=self.timeout_s)
         )
+
+    def _certain(self, n: int) -> list[Upcoming]:
+        """Up to `n` trials that will be begun next, whatever becomes of those under way."""
+        step = len(self.ledger)
+        n = min(n, self.budget.evaluations - step)
+        following = self.engine.upcoming(step, self.ledger.history, n) if n > 0 else []
+        return [
+            Upcoming(configuration, trial_seed(self.engine.seed, number))
+            for number, configuration in enumerate(following, step)
+        ]
 
     def _received(self, ended: Ended) -> Trial | None:
         """The trial, as it ended and is recorded now; None where it is to be tried again."""

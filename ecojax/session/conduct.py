@@ -27,6 +27,7 @@ from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
 
+LEAD = 4  # candidates that compile while an accelerator trains another
 AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
 
 
@@ -87,6 +88,7 @@ def conduct(
                 parent_of=partial(nearest, task) if settings.inherit else None,
                 early_stop=settings.early_stop and can_stop(settings.objectives),
                 ahead=AHEAD,
+                lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
                 keywords={"device_kind": kind},
                 stop=stop,
@@ -108,6 +110,13 @@ def conduct(
             _measure_frontier(store, settings, crew, listener)
         with stopwatch.span("testing"):
             _read_test_set(store, crew, listener)
+
+
+def _lead(settings: SearchSettings, crew: Crew) -> int:
+    """How many candidates are begun before their turn: those of a CPU would compile in the place of its work."""
+    if settings.lead is not None:
+        return settings.lead
+    return 0 if crew.facts["device_kind"].startswith("cpu") else LEAD
 
 
 def _known(

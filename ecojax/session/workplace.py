@@ -72,6 +72,8 @@ class Workplace:
             raise
 
     def close(self) -> None:
+        if hasattr(self, "evaluator"):
+            self.evaluator.close()
         if self._own_meter:
             self.meter.close()
 

@@ -54,7 +54,8 @@ class Evaluator:
     Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
     whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
     `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
-    default one a core; `turns` with the other processes that work on this device: metering is alone, the rest shared;
+    default one a core; `compile_beside` whether what is upcoming is compiled while the device trains, by default not on
+    a CPU; `turns` with the other processes that work on this device: metering is alone, the rest shared;
     `pack` whether candidates of one program are trained together where that is faster;
     `neighbours` whether the meter counts other workers, too, while training; `meter` is left open.
     """
@@ -69,6 +70,7 @@ class Evaluator:
         inference_batch: int = 64,
         energy_ci: float = 0.05,
         compile_threads: int | None = None,
+        compile_beside: bool | None = None,
         turns: Turns | None = None,
         pack: bool = False,
         neighbours: bool = False,
@@ -84,7 +86,9 @@ class Evaluator:
         self._calibration: Calibration | None = None
         # a meter of the whole host counts what others do while this one trains
         self._beside = ", with what other workers did meanwhile" if neighbours else ""
-        self._compiled = Compiler(self._lowered, threads=compile_threads)
+        if compile_beside is None:
+            compile_beside = self._device.platform != "cpu"
+        self._compiled = Compiler(self._lowered, threads=compile_threads, beside=compile_beside)
         self._ahead: TrainedAhead | None = None
         if pack:
             self._ahead = TrainedAhead(
@@ -114,6 +118,10 @@ class Evaluator:
         return record.of(
             lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
         )
+
+    def close(self) -> None:
+        """Waits for what is being compiled."""
+        self._compiled.close()
 
     def meter_alone(self, configuration: Mapping[str, Any]) -> Outcome:
         """Builds and meters, for a training elsewhere: an outcome without accuracy and weights."""
@@ -151,7 +159,7 @@ class Evaluator:
         """
         names: dict[Any, str] = {}
         prepared = {}
-        with self._turns.alone():
+        with self._turns.alone(), self._compiled.alone():
             for number, (configuration, arrays) in networks.items():
                 network = self.task.network(configuration)
                 if network in names:
@@ -181,7 +189,8 @@ class Evaluator:
         self, program: TrainingProgram, weights: Any, load: Callable[[], Any], record: Record
     ) -> None:
         """Puts the energy and the latency of an inference on record; `load` is what to calibrate under."""
-        with record.turn(self._turns.alone()), record.span("metering_seconds"):
+        alone = self._compiled.alone()
+        with record.turn(self._turns.alone()), record.span("metering_seconds"), alone:
             if self._calibration is None:  # idle power and the like, found once, with the context open
                 self._calibration = calibrate(self.meter, load)
             energy = self._meter(program, weights, record.metrics["flops"])
@@ -228,15 +237,18 @@ class Evaluator:
             record.provenance |= metered.provenance
 
         progress = Standing(rivals, metrics, len(data.y_validation))
+        beside = self._beside
         packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
         if packed is None:
-            waited = record.waited_s
+            waited, compiling = record.waited_s, self._compiled.busy
             with measure(self.meter) as window:
                 state = self._train(program, run, configuration, state, seed, progress, record)
                 window.sync(state)
             metrics["train_energy_j"] = window.joules
             metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
-        record.provenance["train_energy_j"] = str(self.meter.provenance) + self._beside
+            if compiling:
+                beside += ", with the compilation of later candidates meanwhile"
+        record.provenance["train_energy_j"] = str(self.meter.provenance) + beside
         record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
             details["rungs"] = [list(pair) for pair in progress.accuracies.items()]

@@ -245,6 +245,54 @@ def test_what_is_said_to_follow_follows_and_nothing_else_changes(tmp_path, unbro
     assert not any(announced[5:])  # past the first population of four, results decide
 
 
+@pytest.mark.parametrize("lead", [1, 3])
+def test_candidates_proposed_before_their_turn_are_the_next_ones(tmp_path, lead) -> None:
+    """Broken off anywhere, and resumed: the same trials; each is told of as many that follow it."""
+    announced: dict[str, list] = {}
+    calls = []
+
+    def hearing(configuration, seed, upcoming):
+        calls.append(seed)
+        if len(calls) in breaks:
+            raise KeyboardInterrupt
+        announced[json.dumps(configuration)] = [one.configuration for one in upcoming]
+        return evaluate(configuration, seed)
+
+    found = []
+    for name, breaks in (("unbroken", ()), ("broken", (1, 4, 9))):
+        del calls[:]
+        announced.clear()
+        for _ in breaks:
+            with pytest.raises(KeyboardInterrupt):
+                search(tmp_path / name, Budget(14), evaluate=hearing, ahead=0, lead=lead)
+        search(tmp_path / name, Budget(14), evaluate=hearing, ahead=0, lead=lead)
+        found.append(plain(tmp_path / name))
+        told = [(trial, announced[json.dumps(trial.configuration)]) for trial in trials(tmp_path / name)]
+        order = [trial.configuration for trial, _ in told]
+        assert [trial.id for trial, _ in told] == list(range(14))
+        for trial, following in told:
+            # what is begun while a trial runs was not known when it began
+            assert following == order[trial.id + 1 : trial.id + 1 + len(following)]
+            assert len(following) in (lead - 1, lead) or trial.id in (0, *range(14 - lead, 14))
+    assert found[0] == found[1]
+
+
+def test_what_was_begun_before_its_turn_when_the_time_ended_waits_for_who_resumes(tmp_path) -> None:
+    folder = tmp_path / "study"
+    going = {"evaluate": lambda configuration, seed, upcoming: evaluate(configuration, seed), "lead": 3}
+
+    def running() -> list[int]:
+        return [trial.id for trial in trials(folder) if trial.status is Status.RUNNING]
+
+    search(folder, Budget(20, seconds=5.0), **going)  # a trial takes a second
+    assert running() == [5, 6, 7]
+    search(folder, Budget(20, seconds=7.0), **going)
+    assert running() == [7, 8, 9]
+    search(folder, Budget(9), **going)
+    # fewer trials than were begun: the one too many waits on
+    assert running() == [9]
+
+
 def test_a_device_that_fails_for_good_ends_the_search_and_resuming_tries_again(tmp_path) -> None:
     """A generation of failures in a row, however well it began."""
     calls = []

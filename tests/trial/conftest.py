@@ -22,7 +22,14 @@ def make_evaluator(digits) -> Callable[..., Evaluator]:
     """An evaluator of one shape of perceptron, under its own meter; `pins` change or add."""
 
     def make(
-        *, epochs: int = 2, meter=None, rungs=(), compile_threads=None, pack=False, **pins: object
+        *,
+        epochs: int = 2,
+        meter=None,
+        rungs=(),
+        compile_threads=None,
+        compile_beside=None,
+        pack=False,
+        **pins: object,
     ) -> Evaluator:
         tables = {
             "sgd_learning_rate": {"type": "float", "low": 0.01, "high": 1e12, "log": True, "default": 0.1}
@@ -36,6 +43,7 @@ def make_evaluator(digits) -> Callable[..., Evaluator]:
             inference_batch=16,
             energy_ci=0.3,
             compile_threads=compile_threads,
+            compile_beside=compile_beside,
             pack=pack,
         )
 

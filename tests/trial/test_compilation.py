@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -113,3 +114,84 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
         assert one.metrics["compile_energy_j"] >= 0
         for name, array in one.arrays.items():
             np.testing.assert_array_equal(other.arrays[name], array)
+
+
+def beside(*, threads: int, seconds: float) -> tuple[Compiler, list[str]]:
+    compiled, log = compiler(threads=threads, seconds=seconds)
+    return Compiler(compiled._lower, threads=threads, beside=True), log
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_what_comes_next_compiles_beside_what_follows() -> None:
+    compiled, log = beside(threads=2, seconds=0.05)
+    assert compiled("a", ["b", "c", "a", "b"]) == Executables("a init", "a epoch", "a evaluate")
+    assert not {"b evaluate", "c evaluate"} & set(log)  # nobody waited for them
+    assert compiled.busy
+    assert eventually(lambda: not compiled.busy)
+    assert len(log) == 9
+    assert compiled("c").epoch == "c epoch"
+    assert compiled("b").epoch == "b epoch"
+    assert len(log) == 9
+    compiled.close()
+
+
+def test_alone_means_that_nothing_compiles_and_nothing_begins_to() -> None:
+    compiled, log = beside(threads=3, seconds=0.1)
+    compiled("a", ["b", "c", "d"])
+    with compiled.alone():
+        seen = len(log)
+        time.sleep(0.3)
+        assert len(log) == seen < 12
+    assert eventually(lambda: len(log) == 12)
+    compiled.close()
+
+
+@pytest.mark.parametrize("bad", ["bad", "unbuilt"])
+def test_what_goes_wrong_beside_shows_when_its_turn_comes(bad) -> None:
+    compiled, _ = beside(threads=2, seconds=0.0)
+    compiled("a", [bad, "b"])
+    assert eventually(lambda: not compiled.busy)
+    assert compiled("b").init == "b init"
+    with pytest.raises((MemoryError, ValueError), match=bad):
+        compiled(bad)
+    compiled.close()
+
+
+def test_what_is_proposed_and_never_tried_is_forgotten() -> None:
+    compiled, _ = beside(threads=1, seconds=0.001)
+    compiled("a", [f"p{number}" for number in range(3 * PROGRAMS_KEPT)])
+    assert len(compiled._begun) <= PROGRAMS_KEPT
+    compiled.close()
+
+
+def test_closing_leaves_no_thread_and_begins_nothing_more() -> None:
+    before = threading.active_count()
+    compiled, log = beside(threads=1, seconds=0.1)
+    compiled("a", ["b", "c", "d"])
+    compiled.close()
+    assert threading.active_count() == before
+    assert len(log) < 12
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_results_do_not_depend_on_compiling_beside(make_evaluator) -> None:
+    outcomes = []
+    for compile_beside in (False, True):
+        evaluator = make_evaluator(epochs=1, compile_beside=compile_beside)
+        configuration = evaluator.task.space.default()
+        other = configuration | {"batch_size": 64}
+        first = evaluator(configuration, 3, upcoming=[Upcoming(other, 4)])
+        outcomes.append((first, evaluator(other, 4)))
+        said = "compilation of later candidates" in first.provenance["train_energy_j"]
+        assert said == compile_beside
+        evaluator.close()
+    for one, another in zip(*outcomes, strict=True):
+        assert one.metrics["accuracy"] == another.metrics["accuracy"]
+        for name, array in one.arrays.items():
+            np.testing.assert_array_equal(another.arrays[name], array)
