@@ -22,6 +22,11 @@ class Turns:
         self._folder = folder
         self._inside = False
 
+    @property
+    def taken(self) -> bool:
+        """Whether there may be anybody to take turns with."""
+        return self._folder is not None
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Together with others that share. Raises RuntimeError inside of a turn of this object's."""

@@ -37,6 +37,7 @@ from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.memory import free_bytes, needed_bytes, require
 from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.pace import Pace
 from ecojax.trial.packs import Training
 from ecojax.trial.parent import INHERITED_FROM, Parent
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
@@ -45,6 +46,7 @@ from ecojax.trial.standing import Standing
 from ecojax.trial.upcoming import Upcoming
 
 NO_RIVALS = Rivals()
+TURN_S = 0.7  # of training, after which a neighbour that waits to meter has its turn
 RING = 16  # different batches that an inference is metered over
 
 
@@ -369,22 +371,26 @@ class Evaluator:
         numbers = self.task.recipe(configuration).numbers
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
         key = jax.random.key(seed)
+        pace = Pace(TURN_S if self._turns.taken else math.inf)
         for epoch in range(self.epochs):
             epoch_key = jax.random.fold_in(key, epoch)
             for first, end, rung in parts(epoch, steps, self.rungs):
-                with record.turn(self._turns.shared()):
-                    part = jnp.int32(first), jnp.int32(end)
-                    state, loss = run.epoch(
-                        state, traced, self._images, self._labels, total_steps, epoch_key, part
-                    )
-                    loss = float(loss)
+                for part in pace.stretches(first, end):
+                    with record.turn(self._turns.shared()), pace.timed(*part):
+                        bounds = jnp.int32(part[0]), jnp.int32(part[1])
+                        state, loss = run.epoch(
+                            state, traced, self._images, self._labels, total_steps, epoch_key, bounds
+                        )
+                        loss = float(loss)
                     if not math.isfinite(loss):
                         raise DivergedError(
                             f"the training loss is {loss} in epoch {epoch + 1} of {self.epochs}"
                         )
-                    if rung is not None:
-                        sums = run.evaluate(state.weights, *self._validation)
-                        progress.reached(rung, judgement(sums, progress.images).accuracy)
+                if rung is None:
+                    continue
+                with record.turn(self._turns.shared()):
+                    sums = run.evaluate(state.weights, *self._validation)
+                    progress.reached(rung, judgement(sums, progress.images).accuracy)
                 if progress.beaten_by is not None:
                     return state
         return state
