@@ -10,6 +10,7 @@ digits  48 perceptrons on digits, 20 epochs, likewise.
 warm_ecopt the search of "ecopt" the second time: with warm caches of compiled programs, the share of its time that is
         neither training nor metering.
 warm    likewise a search on digits, of 36 candidates by accuracy and parameters.
+convolutions a training step of single convolutions: the stock one by itself over ours in a compiled loop.
 inherit a search of digits with --inherit over one without, 3 seeds: the hypervolume at equal joules.
 regret_cifar the 24 candidates of "ecopt", every one trained in full, and the stop rule replayed likewise.
 regret  100 trials on digits, every one trained in full, and the stop rule replayed on their curves, in the order of the
@@ -35,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-PARTS = ("ecopt", "digits", "warm_ecopt", "warm", "regret", "regret_cifar", "inherit")
+PARTS = ("ecopt", "digits", "warm_ecopt", "warm", "regret", "regret_cifar", "inherit", "convolutions")
 BARS = {"ecopt_ratio": 4.0, "digits_ratio": 8.0, "hypervolume": 0.98, "not_working": 0.15, "regret": 0.02}
 OBJECTIVES = ("accuracy", "energy_per_sample_j")
 INFERENCE_BATCH = 64
@@ -400,6 +401,69 @@ def inherit(options: Mapping[str, Any], *, seeds: int) -> dict[str, Any]:
     }
 
 
+# side of the image, channels in and out, side of the kernel; batches of 64
+CONVOLUTIONS = [(32, 3, 1, 9), (32, 1, 1, 9), (32, 3, 17, 7), (32, 4, 4, 9), (32, 6, 6, 5), (32, 2, 2, 3)]
+CONVOLUTIONS += [
+    (32, 72, 72, 1),
+    (32, 3, 81, 1),
+    (32, 3, 32, 7),
+    (16, 11, 11, 5),
+    (32, 16, 16, 3),
+    (8, 64, 64, 3),
+]
+
+
+def convolutions(shapes: Sequence[tuple[int, int, int, int]], *, repeats: int) -> dict[str, Any]:
+    """Seconds of a step (value, both gradients, update), the least of `repeats` rounds, taken in turns."""
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+
+    from ecojax.models.convolution import CANONICAL, loop_safe_convolution
+
+    steps, rows = 8, []
+    for side, channels, features, kernel in shapes:
+        rng = np.random.default_rng(0)
+        x = jnp.asarray(rng.normal(size=(64, side, side, channels)), jnp.float32)
+        first = jnp.asarray(rng.normal(size=(kernel, kernel, channels, features)) / 10, jnp.float32)
+
+        def step(convolution: Any, x: Any, k: Any) -> Any:
+            def loss_of(x: Any, k: Any) -> Any:
+                return jnp.square(
+                    jax.nn.relu(convolution(x, k, (1, 1), "SAME", dimension_numbers=CANONICAL))
+                ).sum()
+
+            dx, dk = jax.grad(loss_of, (0, 1))(x, k)
+            return k - 1e-9 * (dk + dx.mean())
+
+        alone = jax.jit(lambda x, k, step=step: step(lax.conv_general_dilated, x, k))
+        looped = jax.jit(
+            lambda x, k, step=step: lax.fori_loop(0, steps, lambda _, k: step(loop_safe_convolution, x, k), k)
+        )
+
+        def by_itself(x: Any, k: Any, alone: Any = alone) -> Any:
+            for _ in range(steps):
+                k = alone(x, k)
+            return k
+
+        seconds: dict[str, float] = {}
+        for name, way in (("stock", by_itself), ("ours", looped)) * (1 + repeats):
+            began = time.perf_counter()
+            jax.block_until_ready(way(x, first))
+            if name in seconds:  # the first round compiles
+                seconds[name] = min(seconds[name], (time.perf_counter() - began) / steps)
+            else:
+                seconds[name] = math.inf
+        rows.append(
+            {
+                "shape": [side, channels, features, kernel],
+                **seconds,
+                "ratio": seconds["stock"] / seconds["ours"],
+            }
+        )
+    return {"rows": rows, "median": float(np.median([row["ratio"] for row in rows]))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
@@ -448,6 +512,10 @@ def main() -> None:
             ecopt | {"evaluations": 3 if quick else 24}, shuffles=5 if quick else SHUFFLES, ours=True
         )
 
+    if "convolutions" in parts:
+        shapes = CONVOLUTIONS[-2:] if quick else CONVOLUTIONS
+        found["convolutions"] = convolutions(shapes, repeats=1 if quick else 5)
+
     for name in ("ecopt", "digits"):
         if name in found:
             row = found[name]
@@ -482,6 +550,12 @@ def main() -> None:
         ratios = ", ".join(f"{ratio:.3f}" for ratio in row["hypervolume_ratios"])
         print(
             f"inherit: hypervolume with over without, at equal joules: median {row['median']:.3f} ({ratios})"
+        )
+    for row in found.get("convolutions", {}).get("rows", ()):
+        side, channels, features, kernel = row["shape"]
+        print(
+            f"convolutions: {kernel} x {kernel}, {channels} to {features} channels, {side} x {side}: stock by itself "
+            f"{1e3 * row['stock']:.2f} ms, ours in a loop {1e3 * row['ours']:.2f} ms: {row['ratio']:.1f} times as fast"
         )
     if arguments.out:
         device = jax.devices()[0]

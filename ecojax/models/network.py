@@ -88,7 +88,7 @@ class Network:
     @cached_property
     def abstract_weights(self) -> Weights:
         """Shapes and types of the weights, computed without building any."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        return Weights(*nnx.split(self._abstract, nnx.Param, ...)[1:])
 
     def to_arrays(self, weights: Weights) -> dict[str, np.ndarray]:
         """Every array by its path, as in `blocks/0/0/units/0/conv/kernel`."""
@@ -120,11 +120,16 @@ class Network:
     @cached_property
     def _graphs(self) -> tuple[Any, Any]:
         """The static halves of the module, in training and in inference mode."""
-        model = nnx.eval_shape(lambda: self._build(jax.random.key(0)))
+        model = self._abstract
         model.train()
         training = nnx.graphdef(model)
         model.eval()
         return training, nnx.graphdef(model)
+
+    @cached_property
+    def _abstract(self) -> nnx.Module:
+        """The module with shapes and types in the place of arrays: building one takes tens of milliseconds."""
+        return nnx.eval_shape(lambda: self._build(jax.random.key(0)))
 
     def _build(self, key: jax.Array) -> nnx.Module:
         return family(self.family).build(

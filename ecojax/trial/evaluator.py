@@ -319,11 +319,12 @@ class Evaluator:
     def _lowered(self, program: TrainingProgram) -> Executables:
         jitted = program.jitted
         key = jax.random.key(0, impl="rbg")
-        state = jax.eval_shape(program.init, key)
+        init = jitted.init.trace(key)
+        state = init.out_info
         scalar, step = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.float32, jnp.int32))
         numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
         return Executables(
-            init=jitted.init.lower(key),
+            init=init.lower(),
             epoch=jitted.epoch.lower(
                 state, numbers, self._images, self._labels, scalar, jax.random.key(0), (step, step)
             ),

@@ -229,3 +229,24 @@ def test_the_engines_figures_are_those_of_the_record():
                     assert len(reached) < max(len(runs), 1)
                 else:
                     assert float(stated) == pytest.approx(median(reached), abs=6e-4)
+
+
+def test_the_evaluators_figures_are_those_of_the_record():
+    record = json.loads((ROOT / "benchmarks/results/search-cpu.json").read_text())
+    versus = table(page("speed"), "| | trials of networks")
+    for (_, trials, *cells), name in zip(versus, ("ecopt", "digits"), strict=True):
+        found = record[name]
+        assert trials == f"{found['trials']} of {found['networks']}"
+        expected = [found[key] for key in ("plain_seconds", "seconds", "ratio", "hypervolume_ratio")]
+        for cell, value, digits in zip(cells, expected, (0, 0, 2, 3), strict=True):
+            assert cell == f"{value:.{digits}f}"
+    stopping = table(page("speed"), "| | trials | on the frontier")
+    for (_, *cells), name in zip(stopping, ("regret", "regret_cifar"), strict=True):
+        found = record[name]
+        assert cells[:2] == [str(found["trials"]), str(found["frontier"])]
+        shares = [found[order][key] for order in ("in_order", "shuffled") for key in ("epochs_saved", "regret")]
+        assert [float(cell) for cell in cells[2:]] == pytest.approx([100 * share for share in shares], abs=0.5)
+    convolutions = table(page("speed"), "| kernel, channels")
+    for (_, stock, ours, ratio), row in zip(convolutions, record["convolutions"]["rows"], strict=True):
+        assert (float(stock), float(ours)) == pytest.approx((1e3 * row["stock"], 1e3 * row["ours"]), abs=0.005)
+        assert float(ratio) == pytest.approx(row["ratio"], abs=0.05)
