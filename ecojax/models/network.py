@@ -88,7 +88,7 @@ class Network:
     @cached_property
     def abstract_weights(self) -> Weights:
         """Shapes and types of the weights, computed without building any."""
-        return Weights(*nnx.split(self._abstract, nnx.Param, ...)[1:])
+        return self._abstract[2]
 
     def to_arrays(self, weights: Weights) -> dict[str, np.ndarray]:
         """Every array by its path, as in `blocks/0/0/units/0/conv/kernel`."""
@@ -117,19 +117,20 @@ class Network:
 
         return Weights(fill(abstract.parameters), fill(abstract.statistics))
 
-    @cached_property
+    @property
     def _graphs(self) -> tuple[Any, Any]:
         """The static halves of the module, in training and in inference mode."""
-        model = self._abstract
+        return self._abstract[:2]
+
+    @cached_property
+    def _abstract(self) -> tuple[Any, Any, Weights]:
+        """Both static halves, and shapes and types of the weights: building a module takes tens of milliseconds."""
+        model = nnx.eval_shape(lambda: self._build(jax.random.key(0)))
         model.train()
         training = nnx.graphdef(model)
         model.eval()
-        return training, nnx.graphdef(model)
-
-    @cached_property
-    def _abstract(self) -> nnx.Module:
-        """The module with shapes and types in the place of arrays: building one takes tens of milliseconds."""
-        return nnx.eval_shape(lambda: self._build(jax.random.key(0)))
+        inference, *states = nnx.split(model, nnx.Param, ...)
+        return training, inference, Weights(*states)
 
     def _build(self, key: jax.Array) -> nnx.Module:
         return family(self.family).build(
