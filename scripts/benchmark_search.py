@@ -184,7 +184,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
     from ecojax.settings import SearchSettings
     from ecojax.study import StudyStore
 
-    # in this process, where both sides have the same caches: none
+    # in this process, where neither side finds anything that was compiled before
     settings = SearchSettings(
         **options, evaluations=trials, population=2, frontier_energy_ci=0, executor="inline"
     )
@@ -193,7 +193,6 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         assemble(settings, "this benchmark") as crew,
     ):
         configurations = drawn(crew.task, trials, 0, most_flops)
-        jax.config.update("jax_enable_compilation_cache", False)
         jax.clear_caches()
         plain, began = [], time.perf_counter()
         for number, configuration in enumerate(configurations):
@@ -208,7 +207,6 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew)
         own_s = time.perf_counter() - began
-        jax.config.update("jax_enable_compilation_cache", True)
         study = Study.open(folder)
         networks = len({crew.task.network(configuration) for configuration in configurations})
     energies = {
@@ -473,6 +471,10 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = arguments.parts or PARTS
     quick = arguments.quick
+
+    # whatever was compiled on this machine before is not to be found
+    empty = tempfile.TemporaryDirectory(prefix="ecojax-benchmark-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = empty.name
 
     import jax
 
