@@ -244,9 +244,15 @@ def test_the_evaluators_figures_are_those_of_the_record():
     for (_, *cells), name in zip(stopping, ("regret", "regret_cifar"), strict=True):
         found = record[name]
         assert cells[:2] == [str(found["trials"]), str(found["frontier"])]
-        shares = [found[order][key] for order in ("in_order", "shuffled") for key in ("epochs_saved", "regret")]
-        assert [float(cell) for cell in cells[2:]] == pytest.approx([100 * share for share in shares], abs=0.5)
+        shares = [
+            found[order][key] for order in ("in_order", "shuffled") for key in ("epochs_saved", "regret")
+        ]
+        assert [float(cell) for cell in cells[2:]] == pytest.approx(
+            [100 * share for share in shares], abs=0.5
+        )
     convolutions = table(page("speed"), "| kernel, channels")
     for (_, stock, ours, ratio), row in zip(convolutions, record["convolutions"]["rows"], strict=True):
-        assert (float(stock), float(ours)) == pytest.approx((1e3 * row["stock"], 1e3 * row["ours"]), abs=0.005)
+        assert (float(stock), float(ours)) == pytest.approx(
+            (1e3 * row["stock"], 1e3 * row["ours"]), abs=0.005
+        )
         assert float(ratio) == pytest.approx(row["ratio"], abs=0.05)
