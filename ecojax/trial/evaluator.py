@@ -240,16 +240,16 @@ class Evaluator:
 
         progress = Standing(rivals, metrics, len(data.y_validation))
         beside = self._beside
+        if self._compiled.busy:
+            beside += ", with the compilation of later candidates meanwhile"
         packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
         if packed is None:
-            waited, compiling = record.waited_s, self._compiled.busy
+            waited = record.waited_s
             with measure(self.meter) as window:
                 state = self._train(program, run, configuration, state, seed, progress, record)
                 window.sync(state)
             metrics["train_energy_j"] = window.joules
             metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
-            if compiling:
-                beside += ", with the compilation of later candidates meanwhile"
         record.provenance["train_energy_j"] = str(self.meter.provenance) + beside
         record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
