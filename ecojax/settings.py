@@ -17,7 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ecojax.errors import InputError
 from ecojax.search.budget import Budget, seconds_of
 from ecojax.space.tables import explain
-from ecojax.study.metrics import objective, selectable
+from ecojax.study.bounds import bounds_of
+from ecojax.study.bounds import parse_constraint as parse_constraint  # what others read bounds by
+from ecojax.study.metrics import METRICS, objective, selectable
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -60,7 +62,7 @@ class SearchSettings(BaseModel):
     pin: dict[str, bool | int | float | str] = {}
 
     objectives: list[str] = Field(default=["accuracy", "energy_per_sample_j"], min_length=1)
-    constraints: dict[str, Bounds] = {}
+    constraints: Annotated[dict[str, Bounds], BeforeValidator(bounds_of)] = {}
 
     evaluations: Positive = 36
     budget: str | None = None
@@ -103,6 +105,8 @@ def resolve(config: str | Path | None, overrides: Mapping[str, Any]) -> tuple[Se
     option, and what would be right.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    if "constraints" in given:
+        given["constraints"] = bounds_of(given["constraints"])
     dataset = given.get("dataset")
     path = Path(config) if config is not None else find_config(str(dataset or SearchSettings().dataset))
     table = {} if path is None else read_config(path)
@@ -221,18 +225,6 @@ def option_name(key: str) -> str:
     return f"--{names.get(key, key).replace('_', '-')}"
 
 
-def parse_constraint(text: str) -> tuple[str, dict[str, float]]:
-    """`flops<=6e7` or `accuracy>=0.6` as a metric's name and its bounds. Raises `InputError` for other texts."""
-    for sign, side in (("<=", "max"), (">=", "min")):
-        name, found, bound = text.partition(sign)
-        if found:
-            try:
-                return name.strip(), {side: float(bound)}
-            except ValueError:
-                break
-    raise InputError(f"--constraint '{text}' is no bound; write for instance 'flops<=6e7' or 'accuracy>=0.6'")
-
-
 def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | None = None) -> SearchSettings:
     try:
         settings = SearchSettings.model_validate(dict(values))
@@ -253,6 +245,12 @@ def _validated(values: Mapping[str, Any], *, source: str, options: set[str] | No
             raise InputError(
                 f"{source}: constraints.{name} asks for at least {bounds.min} and at most {bounds.max}"
             )
+        for sign, bound in ((">=", bounds.min), ("<=", bounds.max)):
+            try:
+                if bound is not None:
+                    METRICS[name].require_in_range(bound, sign)
+            except ValueError as error:
+                raise InputError(f"{source}: constraint '{name}{sign}{bound:g}': {error}") from None
     _require_plain(settings.enqueue, source=source)
     Budget.of(settings.evaluations, settings.budget)
     if settings.trial_timeout is not None:

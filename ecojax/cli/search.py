@@ -176,7 +176,7 @@ def search(
         "validation_size": validation_size,
         "families": family or None,
         "objectives": objective or None,
-        "constraints": _constraints(constraint or []) or None,
+        "constraints": constraint or None,
         "pin": _pins(pin or []) or None,
         "watts_per_core": watts_per_core,
         "inference_batch": inference_batch,
@@ -215,16 +215,6 @@ def search(
         typer.echo("", err=True)
         print_account(study)
         typer.echo(f"ecojax frontier {study.path}   shows this again", err=True)
-
-
-def _constraints(texts: list[str]) -> dict[str, dict[str, float]]:
-    from ecojax.settings import parse_constraint
-
-    bounds: dict[str, dict[str, float]] = {}
-    for text in texts:
-        name, bound = parse_constraint(text)
-        bounds[name] = bounds.get(name, {}) | bound
-    return bounds
 
 
 def _pins(texts: list[str]) -> dict[str, Any]:

@@ -8,17 +8,19 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
+from ecojax.spelling import did_you_mean
 from ecojax.study import METRICS, Trial, selectable
 
 if TYPE_CHECKING:
     from ecojax.frontier.study import Study
 
+NAMES = ("knee", "best", "cheapest")
 GRAMMAR = (
     "pick knee, best, cheapest, a trial's id, or bounds such as 'accuracy>=0.6' "
     "or 'accuracy>=0.6, energy_per_sample_j<=1e-4'"
 )
 
-_CONDITION = re.compile(r"(\w+)\s*(>=|<=|>|<)\s*(\S+)")
+_CONDITION = re.compile(r"(\w+)\s*(>=|<=|>|<)\s*(.+)")
 _HOLDS = {
     ">=": lambda value, bound: value >= bound,
     "<=": lambda value, bound: value <= bound,
@@ -106,15 +108,14 @@ def _offer(study: "Study") -> str:
 
 def _condition(part: str, text: str) -> Condition:
     match = _CONDITION.fullmatch(part)
+    if match is None:
+        raise InputError(f"cannot read the pick '{text}'{did_you_mean(part, NAMES)}; {GRAMMAR}")
+    metric, sign, written = match.groups()
+    known = selectable(metric, f"the pick '{text}'")
     try:
-        if match is None:
-            raise ValueError
-        metric, sign, bound = match[1], match[2], float(match[3])
-        if not math.isfinite(bound):
-            raise ValueError
-    except ValueError:
-        raise InputError(f"cannot read the pick '{text}'; {GRAMMAR}") from None
-    selectable(metric, f"the pick '{text}'")
+        bound = known.bound(written, sign)
+    except ValueError as error:
+        raise InputError(f"cannot read the pick '{text}': {error}; {GRAMMAR}") from None
     return Condition(metric, sign, bound)
 
 

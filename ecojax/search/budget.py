@@ -1,13 +1,12 @@
 """When to stop: a number of evaluations, a time, an amount of energy; whichever is spent first."""
 
 import math
-import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ecojax.errors import InputError
-
-_SECONDS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "Wh": 3600.0, "kWh": 3.6e6}
+from ecojax.study.amounts import JOULES, SECONDS, amount
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,13 @@ class Budget:
             raise InputError(f"--evaluations {evaluations} leaves nothing to do; give at least 1")
         if text is None:
             return cls(evaluations)
-        amount, unit = _parsed(text)
-        if not 0 < amount < math.inf or unit not in {**_SECONDS, **_JOULES}:
-            raise InputError(
-                f"--budget '{text}' is no positive time or energy; write for instance 30min, 2h, 500kJ or 50Wh"
-            )
-        if unit in _SECONDS:
-            return cls(evaluations, seconds=amount * _SECONDS[unit])
-        return cls(evaluations, joules=amount * _JOULES[unit])
+        if (seconds := _positive(text, SECONDS)) is not None:
+            return cls(evaluations, seconds=seconds)
+        if (joules := _positive(text, JOULES)) is not None:
+            return cls(evaluations, joules=joules)
+        raise InputError(
+            f"--budget '{text}' is no positive time or energy; write for instance 30min, 2h, 500kJ or 50Wh"
+        )
 
     def spent(self, *, evaluations: int, seconds: float, joules: float) -> str | None:
         """Which part of the budget is used up, in words; None while there is some of each left."""
@@ -50,16 +48,16 @@ class Budget:
 
 def seconds_of(text: str) -> float:
     """Seconds, from a text such as "90s" or "10min". Raises `InputError` for one that is no positive time."""
-    amount, unit = _parsed(text)
-    if not 0 < amount < math.inf or unit not in _SECONDS:
+    seconds = _positive(text, SECONDS)
+    if seconds is None:
         raise InputError(f"--trial-timeout '{text}' is no positive time; write for instance 90s, 10min or 2h")
-    return amount * _SECONDS[unit]
+    return seconds
 
 
-def _parsed(text: str) -> tuple[float, str]:
-    """A number and its unit; 0 and "" where the text is something else."""
-    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*([A-Za-z]+)\s*", text)
-    try:
-        return (float(match[1]), match[2]) if match else (0.0, "")
-    except ValueError:
-        return 0.0, ""
+def _positive(text: str, units: Mapping[str, float]) -> float | None:
+    """The amount in `text`, which has one of `units`; None where it is something else."""
+    if text.strip()[-1:].isalpha():  # a bare number would be of no unit
+        with suppress(ValueError):
+            value = amount(text, units)
+            return value if 0 < value < math.inf else None
+    return None

@@ -27,7 +27,10 @@ import pytest
         ),
         (["--dataset", "digits", "--objective", "beauty"], "'beauty' is no objective; choose among accuracy"),
         (["--dataset", "digits", "--constraint", "flops"], "write for instance"),
-        (["--dataset", "digits", "--constraint", "beauty<=1"], "constraints.beauty: 'beauty' is no metric"),
+        (
+            ["--dataset", "digits", "--constraint", "beauty<=1"],
+            "constraint 'beauty<=1': 'beauty' is no metric",
+        ),
         (["--dataset", "digits", "--pin", "kernel=4"], "pin.kernel = 4; it takes one of"),
         (["--dataset", "digits", "--pin", "kernels=3"], "pin.kernels is no parameter"),
         (["--dataset", "digits", "--pin", "kernel"], "--pin 'kernel'"),
