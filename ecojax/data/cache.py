@@ -1,10 +1,10 @@
 """Decoded splits on disk, so that a second start maps arrays instead of decoding images.
 
-Two plain `.npy` files a split, never a pickle. Their names carry a fingerprint of the files they were decoded from, so
-that a dataset prepared anew is decoded anew; each appears under its name only when complete.
+Two plain `.npy` files a split, never a pickle. Their names carry a digest of the files they were decoded from, so that
+data that changed are decoded anew, and two datasets of one name do not meet; each file appears under its name only when
+complete.
 """
 
-import hashlib
 import os
 import tempfile
 import warnings
@@ -23,7 +23,7 @@ class SplitKey(NamedTuple):
 
     dataset: str
     split: str
-    fingerprint: str
+    digest: str  # of the files that it is decoded from
     num_examples: int
     image_shape: tuple[int, int, int]
 
@@ -33,15 +33,6 @@ def default_cache_dir() -> Path:
     if chosen := os.environ.get("ECOJAX_CACHE_DIR"):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ecojax" / "data"
-
-
-def fingerprint(files: Iterable[str | os.PathLike[str]]) -> str:
-    """Sixteen hexadecimal digits that change when a file's name, size or time of change does."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(file) for file in files):
-        stat = file.stat()
-        digest.update(f"{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-    return digest.hexdigest()[:16]
 
 
 def read(cache_dir: Path, key: SplitKey) -> tuple[Images, Labels] | None:
@@ -87,7 +78,7 @@ def write(cache_dir: Path, key: SplitKey, batches: Iterable[tuple[Images, Labels
 
 
 def _files(cache_dir: Path, key: SplitKey) -> tuple[Path, Path]:
-    stem = f"{key.split}-{key.fingerprint}"
+    stem = f"{key.split}-{key.digest}"
     folder = cache_dir / key.dataset
     return folder / f"{stem}-images.npy", folder / f"{stem}-labels.npy"
 

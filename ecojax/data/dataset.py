@@ -16,7 +16,8 @@ class ImageDataset:
     """Images `[n, height, width, channels]` uint8 with labels `[n]` int32, in host memory.
 
     `mean` and `std` (`[channels]` float32) are those of the training images scaled to 0..1. `splits` says where each
-    part comes from, how large it is and by which seed it was drawn. `source` names the data's origin for a model card.
+    part comes from, how large it is and by which seed it was drawn. `digests` holds one of the images and labels of
+    each part: train, validation and test. `source` names the data's origin for a model card.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ImageDataset:
     mean: NDArray[np.float32] = field(repr=False)
     std: NDArray[np.float32] = field(repr=False)
     splits: dict[str, Any]
+    digests: dict[str, str]
     _read_test: Callable[[], tuple[Images, Labels]] = field(repr=False)
 
     @property
@@ -44,12 +46,13 @@ class ImageDataset:
         return height, width, channels
 
     def read_test(self) -> tuple[Images, Labels]:
-        """The test images `[n, height, width, channels]` and labels `[n]`, decoded at the first call, kept by nobody.
+        """The test images `[n, height, width, channels]` and labels `[n]`, read at each call, kept by nobody.
 
         Call it once, for the models already chosen: whatever is selected on the test set is no longer tested by it.
 
         Raises:
-            DataError: the test split cannot be read, or does not fit in memory.
+            DataError: the test split cannot be read, is another than when the dataset was loaded, or does not fit in
+                memory.
         """
         return self._read_test()
 

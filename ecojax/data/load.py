@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecojax.data import cache, decoded, digits
+from ecojax.data import cache, decoded, digits, identity
 from ecojax.data.dataset import ImageDataset, Images, Labels, channel_statistics
 from ecojax.data.locate import default_data_dir, locate
 from ecojax.data.memory import AvailableMemory, available_memory_bytes, require_memory
@@ -33,7 +33,9 @@ def load(
     on_progress: OnProgress | None = None,
     available_memory: AvailableMemory = available_memory_bytes,
 ) -> ImageDataset:
-    """Load an image-classification dataset into memory, but for its test set, which stays unread.
+    """Load an image-classification dataset into memory, but for its test set, which is looked over and put back.
+
+    What is wrong with the test set (files, shapes, labels) shows here, and not after a search.
 
     Validation is drawn from the training images, stratified and by `seed`: a tenth of them (a fifth for `digits`)
     unless `validation_size` says otherwise, or from the published validation split where there is one beside a test
@@ -65,8 +67,9 @@ def load(
 
     plan = _plan(source, train_size, validation_size)
     require_memory(
-        source.bytes_of(plan.train_size + plan.validation_size),
-        f"dataset {name!r} with {plan.train_size} training and {plan.validation_size} validation images",
+        source.bytes_of(plan.train_size + plan.validation_size + plan.test_size),
+        f"dataset {name!r} with {plan.train_size} training, {plan.validation_size} validation and {plan.test_size} "
+        "test images",
         available_memory,
     )
 
@@ -86,6 +89,8 @@ def load(
     drawn, _ = stratified_draw(labels[pool], plan.train_size, seed=seed, purpose="train")
     x_train, y_train = _take(images, labels, pool[drawn])
 
+    of_test = (images, labels) if plan.test_from_train else source.read(plan.test_split, on_progress)
+    test_digest = identity.of_images(*of_test, test)
     mean, std = channel_statistics(x_train)
     return ImageDataset(
         name=source.name,
@@ -105,7 +110,12 @@ def load(
             "test": {"from": plan.test_split, "size": plan.test_size},
             "seed": seed,
         },
-        _read_test=partial(_read_test, source, plan.test_split, test, available_memory),
+        digests={
+            "train": identity.of_images(x_train, y_train),
+            "validation": identity.of_images(x_validation, y_validation),
+            "test": test_digest,
+        },
+        _read_test=partial(_read_test, source, plan.test_split, test, test_digest, available_memory),
     )
 
 
@@ -163,11 +173,20 @@ def _take(images: Images, labels: Labels, index: NDArray[np.int64]) -> tuple[Ima
 
 
 def _read_test(
-    source: Source, split: str, index: NDArray[np.int64] | None, available_memory: AvailableMemory
+    source: Source,
+    split: str,
+    index: NDArray[np.int64] | None,
+    digest: str,
+    available_memory: AvailableMemory,
 ) -> tuple[Images, Labels]:
     size = source.sizes[split] if index is None else len(index)
     require_memory(
         source.bytes_of(size), f"the test set of {source.name!r}, {size} images,", available_memory
     )
     images, labels = source.read(split, None)
+    if identity.of_images(images, labels, index) != digest:
+        raise DataError(
+            f"the test set of {source.name!r} is another than when the search began; put back what was there, and go "
+            "on with --resume"
+        )
     return _take(images, labels, np.arange(size) if index is None else index)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ecojax.data import cache
+from ecojax.data import cache, identity
 from ecojax.data.dataset import Images, Labels
 from ecojax.data.progress import OnProgress, Progress
 from ecojax.errors import DataError
@@ -34,25 +34,28 @@ class PreparedDataset:
     is_jpeg: bool
 
     def key(self, split: str) -> cache.SplitKey:
-        """Where the decoded split belongs in a cache."""
+        """Where the decoded split belongs in a cache: by its records' content, and that of their description."""
         try:
             with only_news():
-                fingerprint = cache.fingerprint(_builder_at(self.folder).info.splits[split].filepaths)
+                records = _builder_at(self.folder).info.splits[split].filepaths
+                digest = identity.of_files([*records, *self.folder.glob("*.json")])
         except Exception as error:
             raise DataError(
                 f"split {split!r} of {self.name} in {self.folder} is not whole ({first_line(error)}); prepare it anew"
             ) from error
         dataset = f"{self.name}/{self.version}"
-        return cache.SplitKey(dataset, split, fingerprint, self.sizes[split], self.image_shape)
+        return cache.SplitKey(dataset, split, digest, self.sizes[split], self.image_shape)
 
     def decode(self, split: str, on_progress: OnProgress | None = None) -> Iterator[tuple[Images, Labels]]:
         """Yield images `[batch, height, width, channels]` and labels `[batch]`, in the order on disk.
 
         Raises:
-            DataError: a file is damaged, an image has another shape, or a label names no class.
+            DataError: a file is damaged or holds another number of records than is declared, an image has another
+                shape, or a label names no class.
         """
         total = self.sizes[split]
         what = f"split {split!r} of {self.name} {self.version} in {self.folder}"
+        self._require_counts(split, what)
         source = None
         for start in range(0, total, _BATCH):
             stop = min(start + _BATCH, total)
@@ -68,16 +71,37 @@ class PreparedDataset:
                 ) from error
             if images.shape[1:] != self.image_shape or images.dtype != np.uint8:
                 raise DataError(
-                    f"{what} holds images of shape {images.shape[1:]} where {self.image_shape} is declared"
+                    f"{what} holds images of shape {images.shape[1:]} where {self.image_shape} is declared; prepare it "
+                    "anew"
                 )
             if labels.min() < 0 or labels.max() >= len(self.class_names):
                 raise DataError(
                     f"{what} has labels from {labels.min()} to {labels.max()} where 0 to {len(self.class_names) - 1} "
-                    f"name its classes; an unlabelled split cannot be trained or tested on"
+                    f"name its classes; an unlabelled split cannot be trained or tested on: prepare the dataset with "
+                    f"its labels, or without that split"
                 )
             yield images, labels
             if on_progress:
                 on_progress(Progress("decode", f"{self.name} {split}", stop, total, "images"))
+
+    def _require_counts(self, split: str, what: str) -> None:
+        """Raises `DataError` where a file has lost or gained records: TFDS itself reads as many as are declared."""
+        from array_record.python.array_record_module import ArrayRecordReader
+
+        try:
+            with only_news():
+                info = _builder_at(self.folder).info.splits[split]
+            found = []
+            for path in info.filepaths:
+                reader = ArrayRecordReader(str(path))
+                found.append(reader.num_records())
+                reader.close()
+        except Exception as error:  # array_record raises its own
+            raise DataError(f"{what} cannot be read ({first_line(error)}); prepare it anew") from error
+        if found != list(info.shard_lengths):
+            raise DataError(
+                f"{what} has {sum(found)} records where {self.sizes[split]} are declared; prepare it anew"
+            )
 
 
 def describe(folder: Path) -> PreparedDataset:

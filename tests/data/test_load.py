@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from ecojax.data import load
+from ecojax.data import identity, load
 from ecojax.data.archives import Examples
 from ecojax.data.memory import _control_group_available, available_memory_bytes
-from ecojax.data.prepare import RECIPES, prepare
+from ecojax.data.prepare import RECIPES, _png, prepare
 from ecojax.errors import DataError, InputError
 
 
@@ -177,13 +178,127 @@ def test_a_dataset_without_training_images_is_refused(tmp_path, monkeypatch):
         load("mnist", data_dir=tmp_path)
 
 
-def test_the_test_split_is_not_touched_before_it_is_asked_for(tmp_path, monkeypatch):
+def rewrite(data_dir, split: str, records: list[dict], like: dict | None = None) -> None:
+    """Puts other records into a split's file, and leaves what the dataset says of itself."""
+    import tensorflow_datasets as tfds
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    (file,) = data_dir.glob(f"mnist/*/*{split}*")
+    features = tfds.builder_from_directory(file.parent).info.features
+    feature = tfds.features.FeaturesDict(dict(features) | (like or {}))
+    writer = ArrayRecordWriter(str(file), "group_size:1")
+    for record in records:
+        writer.write(feature.serialize_example(record | {"image": _png(record["image"])}))
+    writer.close()
+
+
+def records(n: int, shape: tuple[int, ...] = (28, 28, 1), **fixed: int) -> list[dict]:
+    images, labels = images_and_labels(n, shape, 10, 5)
+    return [{"image": i, "label": int(k)} | fixed for i, k in zip(images, labels, strict=True)]
+
+
+def lose_file(data_dir) -> None:
+    next(data_dir.glob("mnist/*/*test*")).unlink()
+
+
+def truncate(data_dir) -> None:
+    os.truncate(next(data_dir.glob("mnist/*/*test*")), 0)
+
+
+def hide_labels(data_dir) -> None:
+    rewrite(data_dir, "test", records(10, label=-1))
+
+
+def mark_another_class(data_dir) -> None:
+    import tensorflow_datasets as tfds
+
+    rewrite(data_dir, "test", records(10, label=11), {"label": tfds.features.ClassLabel(num_classes=12)})
+
+
+def lose_records(data_dir) -> None:
+    rewrite(data_dir, "test", records(9))
+
+
+def gain_records(data_dir) -> None:
+    rewrite(data_dir, "test", records(12))
+
+
+def resize_images(data_dir) -> None:
+    import tensorflow_datasets as tfds
+
+    rewrite(data_dir, "test", records(10, (14, 14, 1)), {"image": tfds.features.Image(shape=(14, 14, 1))})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lose_file, "is not whole"),
+        (truncate, "cannot be read"),
+        (hide_labels, "labels from -1 to -1 where 0 to 9"),
+        (mark_another_class, "labels from 11 to 11 where 0 to 9"),
+        (lose_records, "9 records where 10 are declared"),
+        (gain_records, "12 records where 10 are declared"),
+        (resize_images, "shape"),
+    ],
+)
+def test_a_test_split_that_cannot_be_used_is_found_at_the_start(spoil, message, tmp_path, monkeypatch):
     prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
-    (test_file,) = tmp_path.glob("mnist/*/*test*")
-    os.truncate(test_file, 0)
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=f"split 'test' of mnist.*{message}.*prepare"):
+        load("mnist", data_dir=tmp_path)
+
+
+def test_a_test_set_that_changes_during_the_search_is_not_tested_on(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
     dataset = load("mnist", data_dir=tmp_path)
-    with pytest.raises(DataError, match="split 'test' of mnist"):
+    rewrite(tmp_path, "test", records(10))
+    with pytest.raises(DataError, match="another than when the search began"):
         dataset.read_test()
+
+
+class TestIdentity:
+    """Data are the same where their images, labels and order are, and nowhere else."""
+
+    @pytest.mark.parametrize("part", ["train", "test"])
+    @pytest.mark.parametrize("changed", ["one label", "one pixel", "order", "nothing"])
+    def test_a_digest_tells_data_that_changed_in_place(self, part, changed, tmp_path, monkeypatch):
+        prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+        of = {"train": records(30), "test": records(10)}
+        for split, some in of.items():
+            rewrite(tmp_path, split, some)
+        before = load("mnist", data_dir=tmp_path, seed=1).digests
+        if changed == "one label":
+            of[part][3]["label"] = (of[part][3]["label"] + 1) % 10
+        elif changed == "one pixel":
+            of[part][3]["image"] = of[part][3]["image"].copy()
+            of[part][3]["image"][0, 0] ^= 1
+        elif changed == "order":
+            of[part][3], of[part][4] = of[part][4], of[part][3]
+        (file,) = tmp_path.glob(f"mnist/*/*{part}*")
+        rewrite(tmp_path, part, of[part])
+        os.utime(file, ns=(0, 0))
+        after = load("mnist", data_dir=tmp_path, seed=1).digests
+        assert (after == before) == (changed == "nothing")
+        if part == "test":
+            assert {k: v for k, v in after.items() if k != "test"} == {
+                k: v for k, v in before.items() if k != "test"
+            }
+
+    def test_a_copy_of_the_folder_is_the_same_data(self, tmp_path, monkeypatch):
+        prepare_as_mnist(tmp_path / "here", monkeypatch, train=30, test=10)
+        shutil.copytree(tmp_path / "here", tmp_path / "there")
+        here, there = (load("mnist", data_dir=tmp_path / name).digests for name in ("here", "there"))
+        assert here == there
+        assert len(set(here.values())) == 3
+
+    def test_labels_are_told_apart_that_sum_alike(self):
+        x, y = np.zeros((4, 2, 2, 1), np.uint8), np.array([0, 1, 1, 0], np.int32)
+        assert identity.of_images(x, y) == identity.of_images(x.copy(), y.copy())
+        assert identity.of_images(x, y) != identity.of_images(x, y[::-1] * 0 + y[[1, 0, 0, 1]])
+        assert identity.of_images(x, y) != identity.of_images(x.reshape(4, 4, 1, 1), y)
+        np.testing.assert_equal(
+            identity.of_images(x, y, np.array([2, 0])), identity.of_images(x[[2, 0]], y[[2, 0]])
+        )
 
 
 @pytest.mark.parametrize("damage", ["remove", "truncate", "scribble"])
@@ -224,10 +339,10 @@ def test_a_dataset_stored_for_tensorflow_is_refused(tmp_path, monkeypatch):
 
 def test_a_dataset_too_large_for_the_host_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
-    with pytest.raises(DataError, match=r"0\.02 MB of memory and 0\.01 MB are available.*--train-size"):
-        load("mnist", data_dir=tmp_path, available_memory=lambda: 10_000)
+    with pytest.raises(DataError, match=r"0\.03 MB of memory and 0\.02 MB are available.*--train-size"):
+        load("mnist", data_dir=tmp_path, available_memory=lambda: 18_000)
     assert not (tmp_path / "cache").exists()
-    assert len(load("mnist", data_dir=tmp_path, train_size=8, available_memory=lambda: 10_000).x_train) == 8
+    assert len(load("mnist", data_dir=tmp_path, train_size=8, available_memory=lambda: 18_000).x_train) == 8
     assert len(load("mnist", data_dir=tmp_path, available_memory=lambda: None).x_train) == 27
 
 
@@ -259,16 +374,15 @@ class TestCache:
         return len(seen)
 
     def test_a_second_start_decodes_nothing(self, data_dir):
-        assert [self.decodes(data_dir) for _ in range(3)] == [1, 0, 0]
-        names = [file.name for file in (data_dir / "cache").rglob("*") if file.is_file()]
-        assert len(names) == 2
-        assert all(name.startswith("train-") for name in names)
+        assert [self.decodes(data_dir) for _ in range(3)] == [2, 0, 0]
+        names = sorted(file.name.partition("-")[0] for file in (data_dir / "cache").rglob("*.npy"))
+        assert names == ["test", "test", "train", "train"]
 
     @pytest.mark.parametrize("kind", ["images", "labels"])
     @pytest.mark.parametrize("damage", ["truncated", "longer", "garbage", "pickle", "other shape"])
     def test_a_damaged_file_is_replaced(self, data_dir, kind, damage):
-        assert self.decodes(data_dir) == 1
-        (file,) = (data_dir / "cache").rglob(f"*-{kind}.npy")
+        assert self.decodes(data_dir) == 2
+        (file,) = (data_dir / "cache").rglob(f"train-*-{kind}.npy")
         if damage == "truncated":
             os.truncate(file, file.stat().st_size - 1)
         elif damage == "longer":
@@ -281,11 +395,33 @@ class TestCache:
             np.save(file, np.zeros(30, np.uint8))
         assert [self.decodes(data_dir), self.decodes(data_dir)] == [1, 0]
 
-    def test_data_prepared_anew_are_decoded_anew(self, data_dir):
-        assert self.decodes(data_dir) == 1
+    def test_only_what_changed_is_decoded_anew_whatever_its_time_says(self, data_dir):
+        assert self.decodes(data_dir) == 2
         (file,) = data_dir.glob("mnist/*/*train*")
         os.utime(file, ns=(0, 0))
+        assert self.decodes(data_dir) == 0
+        rewrite(data_dir, "train", records(30))
+        os.utime(file, ns=(0, 0))
         assert self.decodes(data_dir) == 1
+
+    def test_folders_with_one_dataset_name_do_not_serve_each_others_arrays(self, tmp_path, monkeypatch):
+        """Same name, version, split, sizes of files and times: only the labels are others."""
+        loaded = []
+        for name, label in (("one", 3), ("two", 4)):
+            prepare_as_mnist(tmp_path / name, monkeypatch, train=30, test=10)
+            for split, n in (("train", 30), ("test", 10)):
+                rewrite(tmp_path / name, split, records(n, label=label))
+                (file,) = (tmp_path / name).glob(f"mnist/*/*{split}*")
+                os.utime(file, ns=(0, 0))
+            loaded.append((load("mnist", data_dir=tmp_path / name), file.stat()))
+        (one, stat_of_one), (two, stat_of_two) = loaded
+        assert (stat_of_one.st_size, stat_of_one.st_mtime_ns) == (
+            stat_of_two.st_size,
+            stat_of_two.st_mtime_ns,
+        )
+        assert set(one.y_train.tolist()) == {3}
+        assert set(two.y_train.tolist()) == {4}
+        assert set(two.read_test()[1].tolist()) == {4}
 
     def test_an_unwritable_cache_warns_and_is_done_without(self, data_dir):
         (data_dir / "file").write_text("")
@@ -301,7 +437,7 @@ class TestCache:
                 data_dir=data_dir,
                 cache_dir=data_dir / "file",
                 train_size=5,
-                available_memory=lambda: 10_000,
+                available_memory=lambda: 15_000,
             )
 
     def test_a_full_disk_leaves_no_remains(self, data_dir, monkeypatch):

@@ -27,6 +27,7 @@ def make_dataset() -> Callable[..., ImageDataset]:
             mean=np.full(channels, 0.5, np.float32),
             std=np.zeros(channels, np.float32),
             splits={},
+            digests={},
             _read_test=lambda: (x[:10], y[:10]),
         )
 

@@ -1,0 +1,35 @@
+"""The identity of data is its content: digests, equal for equal bytes, wherever and whenever those were written."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecojax.data.dataset import Images, Labels
+
+_BLOCK = 4096  # images copied at once, where a part is drawn out of a split
+_BYTES = 16
+
+
+def of_images(images: Images, labels: Labels, index: NDArray[np.int64] | None = None) -> str:
+    """Digest images `[n, height, width, channels]` with their labels `[n]`, in this order; those at `index` only."""
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    drawn = np.arange(len(labels)) if index is None else index
+    digest.update(str((len(drawn), *images.shape[1:])).encode())
+    for start in range(0, len(drawn), _BLOCK):
+        block = drawn[start : start + _BLOCK] if index is not None else slice(start, start + _BLOCK)
+        digest.update(np.ascontiguousarray(images[block]).data)
+        digest.update(np.ascontiguousarray(labels[block], "<i4").data)
+    return digest.hexdigest()
+
+
+def of_files(files: Iterable[str | os.PathLike[str]]) -> str:
+    """Digest the contents of files, in the order of their names. Raises `OSError` for a file that cannot be read."""
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    for path in sorted(map(Path, files), key=lambda path: path.name):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).digest())
+    return digest.hexdigest()
