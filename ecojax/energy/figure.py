@@ -77,10 +77,13 @@ class Energy:
         return self.joules / self.latency_s
 
     def differences(self, other: "Energy") -> list[str]:
-        """In which of `CONDITIONS` two figures differ, in words; empty where they compare. Unknown shapes agree."""
+        """In which of `CONDITIONS` two figures differ, in words; empty where they compare. Unknown shapes agree, and
+        so do boards of one model (see `Provenance.differences`)."""
         found = []
         for name in CONDITIONS:
             mine, theirs = getattr(self, name), getattr(other, name)
+            if name == "provenance" and not self.provenance.differences(other.provenance):
+                continue
             if mine != theirs and not (name == "input_shape" and not (mine and theirs)):
                 found.append(f"{name.replace('_', ' ')} ({mine} against {theirs})")
         return found

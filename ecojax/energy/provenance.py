@@ -1,5 +1,7 @@
 """Where a figure comes from: measured or modeled, by what, of what, and how far off it may be."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, Literal, get_args
@@ -53,6 +55,14 @@ _LABELS = {
 }
 
 
+# A UUID of NVML's, or a PCI address: which board it is, of all of its model.
+_UNIT = re.compile(
+    r" ?\b(?:(?:GPU|MIG)-[\w/-]+|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]\b)", re.IGNORECASE
+)
+_WATTS = re.compile(r"(\d+(?:\.\d+)?) W\b")
+_TEXT = re.compile(r"(measured|modeled) \((.+)\)", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Provenance:
     """The origin of an energy figure. Figures of unequal provenance are never compared silently.
@@ -84,6 +94,31 @@ class Provenance:
                 f"Rank {self.rank:d} ({self.rank.label}) is of {self.rank.kind} figures, not of {self.kind} ones."
             )
 
+    @property
+    def model(self) -> str:
+        """The scope without UUIDs and PCI addresses: alike for all boards of a model."""
+        return without_units(self.scope)
+
+    def differences(self, other: "Provenance") -> list[str]:
+        """In what figures of two provenances would not compare, in words; empty where they do.
+
+        Kind, rank, meter and model of the board count. The meter is `by` up to its wording: its first word, and
+        watts that it is computed with. Which board of a model it was and how far off it may be do not count, nor what
+        one of them does not state.
+        """
+        labels = ["" if one.rank is None else one.rank.label for one in (self, other)]
+        parts = {
+            "kind": (self.kind, other.kind, self.kind == other.kind),
+            "rank": (*labels, labels[0] == labels[1]),
+            "meter": (self.by, other.by, _means(self.by) == _means(other.by)),
+            "scope": (self.model, other.model, self.model == other.model),
+        }
+        return [
+            f"{part} ({mine} against {theirs})"
+            for part, (mine, theirs, same) in parts.items()
+            if mine and theirs and not same
+        ]
+
     def __str__(self) -> str:
         error = None if self.systematic_percent is None else f"±{self.systematic_percent:g} %"
         return f"{self.kind} ({', '.join(part for part in (self.by, self.scope, error) if part)})"
@@ -93,12 +128,32 @@ class Provenance:
         return asdict(self) | {"rank": None if self.rank is None else int(self.rank)}
 
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "Provenance":
+    def from_dict(cls, record: Mapping[str, Any]) -> "Provenance":
         """The inverse of `to_dict`. Raises InputError where the record is not a provenance."""
         try:
-            return cls(**record)
+            found = cls(**record)
+            if not (isinstance(found.by, str) and isinstance(found.scope, str)):
+                raise TypeError
+            return found
         except TypeError:
             raise InputError(
                 f"{record!r} is not a provenance; it needs kind, by and scope, and may have"
                 " systematic_percent and rank."
             ) from None
+
+    @classmethod
+    def from_text(cls, text: str) -> "Provenance | None":
+        """Kind and meter of a provenance that is known as text only, whatever release wrote it; None for other text."""
+        found = _TEXT.match(text)
+        return (
+            None if found is None else cls("measured" if found[1] == "measured" else "modeled", found[2], "")
+        )
+
+
+def without_units(text: str) -> str:
+    """`text` without UUIDs and PCI addresses of boards."""
+    return _UNIT.sub("", text)
+
+
+def _means(by: str) -> tuple[str, list[float]]:
+    return re.split(r"\W", by, maxsplit=1)[0].lower(), [float(watts) for watts in _WATTS.findall(by)]

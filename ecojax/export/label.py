@@ -62,9 +62,16 @@ def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
         "metered_seconds": conditions["seconds"],
         **{name: trial.metrics.get(name) for name in training},
         "train_energy_provenance": trial.provenance.get("train_energy_j"),
+        "train_energy_meanwhile": _meanwhile(trial),
         "dataset": settings.get("dataset"),
         "dataset_title": settings.get("dataset_title"),
     }
+
+
+def _meanwhile(trial: Trial) -> list[str]:
+    """What the joules of training hold besides."""
+    detail = trial.details.get("train_energy")
+    return list(detail.get("meanwhile") or []) if isinstance(detail, dict) else []
 
 
 def write_label(folder: Path, label: Mapping[str, Any]) -> None:

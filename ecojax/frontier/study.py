@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.frontier.pick import conditions, pick, satisfying
+from ecojax.frontier.provenances import provenances
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
@@ -237,13 +238,14 @@ class Study:
     def provenance(self, metric: str) -> str | None:
         """How the figures of `metric` came about: "modeled (CPU time × 10 W per core, ...)", "computed", ...
 
-        A study should hold one provenance a metric; several are joined by "; ", which whoever shows it must not
-        hide. None when no trial has the metric.
+        A study should hold one provenance a metric; several (see `provenances`) are joined by "; ", which whoever shows
+        it must not hide. None when no trial has the metric.
         """
-        stated = [
-            trial.provenance.get(metric, "computed") for trial in self.complete() if metric in trial.metrics
-        ]
-        return "; ".join(dict.fromkeys(stated)) or None
+        return "; ".join(self.provenances(metric)) or None
+
+    def provenances(self, metric: str) -> list[str]:
+        """Those of the complete trials, of which figures of two do not compare; boards of one model count as one."""
+        return provenances(self.complete(), metric)
 
     # In other forms
 

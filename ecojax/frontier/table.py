@@ -166,7 +166,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
         parts = [", ".join(filter(None, what)), "" if provenance == "computed" else provenance]
         if any(parts):
             lines.append(f"{quantity(name).short}: {'; '.join(filter(None, parts))}")
-        if "; " in provenance:
+        if len(study.provenances(name)) > 1:
             lines.append(f"warning: {name} is of unequal provenance among the trials; they do not compare")
     return lines
 

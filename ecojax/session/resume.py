@@ -14,15 +14,31 @@ from ecojax.study import StudyStore, Trial
 if TYPE_CHECKING:
     from ecojax.space import Configuration
 
-# facts without which the figures of two sessions do not compare
-MUST_AGREE = (
-    "dataset_version",
-    "splits",
-    "inputs",
-    "device_kind",
-    "resolved_precision",
-    "energy_provenance",
-)
+# A difference between the fact of a study and that of a session, in words; None where their figures compare.
+Comparison = Callable[[Any, Any], str | None]
+
+
+def equal(stored: Any, here: Any) -> str | None:
+    return None if stored == here else f"{stored} in the study, {here} here"
+
+
+def of_one_origin(stored: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    from ecojax.energy import Provenance
+
+    found = Provenance.from_dict(stored).differences(Provenance.from_dict(here))
+    return f"the study's against this session's {'; '.join(found)}" if found else None
+
+
+# Facts on which the figures of two sessions depend, and how they are compared. What an older study does not state is
+# not compared.
+MUST_AGREE: dict[str, Comparison] = {
+    "dataset_version": equal,
+    "splits": equal,
+    "inputs": equal,
+    "device_kind": equal,
+    "resolved_precision": equal,
+    "energy_provenance_record": of_one_origin,
+}
 # how much is done, and by whom, may change when a study goes on
 EXECUTION = {"executor", "workers", "ray_address", "trial_timeout", "meter_device"}
 RESUMABLE = {"evaluations", "budget", "patience", "data_dir"} | EXECUTION
@@ -64,13 +80,26 @@ def resumed(
 
 def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
     """Raises `StudyError` where the figures of this session would not compare with those of the study."""
-    stored = store.settings()
-    for name in MUST_AGREE:
-        if facts[name] != stored.get(name):
+    stored = _with_provenance(store.settings())
+    for name, difference_of in MUST_AGREE.items():
+        if name not in stored:
+            continue
+        found = difference_of(stored[name], facts[name])
+        if found is not None:
             raise StudyError(
-                f"the study '{store.folder}' has {name} = {stored.get(name)}, here it is {facts[name]}: its figures "
-                "would not compare; go on where it was begun, or start a new study"
+                f"the study '{store.folder}' differs in {name} ({found}): its figures would not compare; go on where "
+                "it was begun, or start a new study"
             )
+
+
+def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:
+    """A study's settings with what their text says of the provenance, where an older release wrote no record of it."""
+    from ecojax.energy import Provenance
+
+    found = Provenance.from_text(str(stored.get("energy_provenance", "")))
+    if found is None or "energy_provenance_record" in stored:
+        return stored
+    return stored | {"energy_provenance_record": found.to_dict()}
 
 
 def in_the_space(

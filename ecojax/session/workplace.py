@@ -84,7 +84,8 @@ class Workplace:
         device = jax.devices()[0]
         return {
             "resolved_precision": self.precision,
-            "energy_provenance": str(self.meter.provenance),
+            "energy_provenance": str(self.meter.provenance),  # for show
+            "energy_provenance_record": self.meter.provenance.to_dict(),
             "device_kind": f"{device.platform}: {device.device_kind}",
             "host": f"{platform.system()} {platform.machine()}",
             "versions": versions(),

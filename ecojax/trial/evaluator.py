@@ -87,7 +87,7 @@ class Evaluator:
         self._ring = _ring_of_batches(data.x_train, inference_batch)
         self._calibration: Calibration | None = None
         # a meter of the whole host counts what others do while this one trains
-        self._beside = ", with what other workers did meanwhile" if neighbours else ""
+        self._beside = ["what other workers did"] if neighbours else []
         if compile_beside is None:
             compile_beside = self._device.platform != "cpu"
         self._compiled = Compiler(self._lowered, threads=compile_threads, beside=compile_beside)
@@ -239,9 +239,7 @@ class Evaluator:
             record.provenance |= metered.provenance
 
         progress = Standing(rivals, metrics, len(data.y_validation))
-        beside = self._beside
-        if self._compiled.busy:
-            beside += ", with the compilation of later candidates meanwhile"
+        meanwhile = [*self._beside, *(["compiling later candidates"] if self._compiled.busy else [])]
         packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
         if packed is None:
             waited = record.waited_s
@@ -250,7 +248,11 @@ class Evaluator:
                 window.sync(state)
             metrics["train_energy_j"] = window.joules
             metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
-        record.provenance["train_energy_j"] = str(self.meter.provenance) + beside
+        details["train_energy"] = {
+            "provenance": self.meter.provenance.to_dict(),
+            "meanwhile": meanwhile,  # what the joules hold besides the training
+        }
+        record.provenance["train_energy_j"] = str(self.meter.provenance)
         record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
         if progress.accuracies:
             details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
