@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ecojax.errors import InputError
+from ecojax.execute.boards import Board, besides, closed_boards, open_boards
 
 CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 ROCM_PLUGINS = ("jax_rocm60_plugin", "jax_rocm7_plugin")
@@ -28,10 +29,12 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     if device == "cpu" or (device == "auto" and chosen == "cpu"):
         return [{"JAX_PLATFORMS": "cpu"} for _ in range(workers or 1)]
     if device in ("auto", "gpu") and _installed(CUDA_PLUGINS):
-        boards = _visible(nvml, os.environ)
+        boards, unopened = _visible(nvml, os.environ)
         if boards:
             if workers is not None and workers > len(boards):
-                raise _too_many(workers, f"{len(boards)} visible GPU{'s' * (len(boards) > 1)}")
+                raise _too_many(
+                    workers, f"{len(boards)} visible GPU{'s' * (len(boards) > 1)}{besides(unopened)}"
+                )
             # The CPU stays a backend beside it; named, a GPU that fails is an error, not a fall to the CPU.
             return [
                 {
@@ -41,6 +44,11 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
                 }
                 for board in boards[:workers]
             ]
+        if unopened and device == "gpu":
+            raise InputError(
+                f"--device gpu was asked for, but CUDA shows no GPU that this process may open{besides(unopened)}; ask "
+                "for one in its job, and look at CUDA_VISIBLE_DEVICES and nvidia-smi."
+            )
     others = {"gpu": ROCM_PLUGINS, "tpu": TPU_LIBRARIES, "auto": ROCM_PLUGINS + TPU_LIBRARIES}
     if _installed(others[device]):  # these JAX finds by itself
         if workers is not None and workers > 1:
@@ -56,6 +64,11 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     raise InputError(f"--device {device} was asked for, but there is none that JAX can use here; {remedy}.")
 
 
+def closed() -> list[str]:
+    """NVIDIA's boards that do not answer, as `closed_boards`; none where JAX could not use them."""
+    return closed_boards() if _installed(CUDA_PLUGINS) else []
+
+
 def _too_many(workers: int, have: str) -> InputError:
     return InputError(
         f"--workers {workers} is more than a device for each: there is room for {have}. Metering needs a device to "
@@ -67,34 +80,40 @@ def _installed(modules: tuple[str, ...]) -> bool:
     return any(find_spec(module) is not None for module in modules)
 
 
-def _visible(nvml: Any, environment: Mapping[str, str]) -> list[str]:
-    """What to write into CUDA_VISIBLE_DEVICES for each device that it shows now: the UUID of a board, or a MIG id."""
-    boards = _boards(nvml)
+def _visible(nvml: Any, environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """What to write into CUDA_VISIBLE_DEVICES for each device that it shows now: the UUID of a board, or a MIG id.
+
+    And the boards that do not answer, as `open_boards` says it.
+    """
+    boards, unopened = _boards(nvml)
     value = environment.get("CUDA_VISIBLE_DEVICES")
     if value is None:
-        return [uuid for uuid, _ in boards]
+        return [board.uuid for board in boards], unopened
     visible: list[str] = []
     for entry in (entry.strip() for entry in value.split(",")):
         if entry.startswith("MIG-"):
             visible.append(entry)
             continue
         if entry.isdecimal():
-            if len({name for _, name in boards}) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+            if (
+                len({board.name for board in boards}) > 1
+                and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID"
+            ):
                 raise InputError(
                     f"CUDA_VISIBLE_DEVICES={value!r} counts GPUs, which differ on this host, by speed; set "
                     "CUDA_DEVICE_ORDER=PCI_BUS_ID, or name them by UUID."
                 )
-            matches = [uuid for uuid, _ in boards][int(entry) : int(entry) + 1]
+            matches = [board.uuid for board in boards][int(entry) : int(entry) + 1]
         else:
-            matches = [uuid for uuid, _ in boards if entry.startswith("GPU-") and uuid.startswith(entry)]
+            matches = [b.uuid for b in boards if entry.startswith("GPU-") and b.uuid.startswith(entry)]
         if len(matches) != 1:  # CUDA ignores everything from here on
             break
         visible += matches
-    return visible
+    return visible, unopened
 
 
-def _boards(nvml: Any) -> list[tuple[str, str]]:
-    """UUID and name of each NVIDIA board, in PCI order; none where there is no driver."""
+def _boards(nvml: Any) -> tuple[list[Board], list[str]]:
+    """`open_boards`; none where there is no driver."""
     if nvml is None:
         import pynvml
 
@@ -102,17 +121,12 @@ def _boards(nvml: Any) -> list[tuple[str, str]]:
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:
-        return []
+        return [], []
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(k) for k in range(nvml.nvmlDeviceGetCount())]
-        return [(_text(nvml.nvmlDeviceGetUUID(h)), _text(nvml.nvmlDeviceGetName(h))) for h in handles]
+        return open_boards(nvml)
     except nvml.NVMLError as error:
         raise InputError(
             f"NVML does not list this host's GPUs ({error}); check them with nvidia-smi."
         ) from None
     finally:
         nvml.nvmlShutdown()
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -44,6 +44,8 @@ def conduct(
     Where `stop` answers yes, the trials that run are finished, and nothing else is done.
     """
     listener = listener or Listener()
+    for note in crew.notes:
+        listener.noted(note)
     task, bounds = crew.task, settings.bounds()
     names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
     before_training = {name: bound for name, bound in bounds.items() if name in names}

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,14 @@ class Crew:
     """An executor whose workers hold a `Workplace` each, and what the driver knows of their work.
 
     task: as theirs. facts: what their figures depend on. turns: of the driver with the workers, where they share a
-    host's processors.
+    host's processors. notes: what a user should know of the devices.
     """
 
     executor: Executor
     task: "ImageClassification"
     facts: dict[str, Any]
     turns: Turns
+    notes: Sequence[str] = ()
 
     def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """What a method of some worker's `Workplace` gives, while no trial is running. Raises what it raises."""
@@ -78,7 +79,8 @@ def assemble(
         described = call(executor, "describe")
         if described["resolved_precision"] != task.precision:
             task = load_task(settings, source, described["resolved_precision"])
-        yield Crew(executor, task, _of_data(task) | described, turns)
+        notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
+        yield Crew(executor, task, _of_data(task) | described, turns, notes)
 
 
 def _inline(
@@ -186,6 +188,15 @@ def _place_of(meter_device: str) -> dict[str, str]:
             f"--meter-device {meter_device} is not there: this host has {len(found)} of that kind"
         )
     return found[int(number or 0)]
+
+
+def _closed_boards(settings: SearchSettings) -> list[str]:
+    """GPUs of this host that its workers may not open, where they could have been given one."""
+    if settings.device == "cpu" or settings.executor == "ray":
+        return []
+    from ecojax.execute.places import closed
+
+    return closed()
 
 
 def _of_data(task: "ImageClassification") -> dict[str, Any]:

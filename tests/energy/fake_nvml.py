@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from ecojax.energy.meters.nvml import NvmlMeter
 
 NVML_ERROR_NOT_SUPPORTED = 3
+NVML_ERROR_NO_PERMISSION = 4
+NVML_ERROR_NOT_FOUND = 6
 NVML_ERROR_GPU_IS_LOST = 15
 EPOCH_S = 1.7e9  # the wall clock's time when a FakeClock stands at zero
 
@@ -43,6 +45,8 @@ class Board:
     reasons: int = 0
     state_error: int | None = None  # of everything around the counter
     old_driver: bool = False  # older than the listing of processes
+    handle_error: int | None = None  # of a board of another job, which is counted all the same
+    name_error: int | None = None  # of one that has a handle and nothing else
 
 
 @dataclass
@@ -77,13 +81,18 @@ class FakeNvml:
         return len(self.boards)
 
     def nvmlDeviceGetHandleByIndex(self, index):
-        return self.boards[index]
+        return self._or_error(self.boards[index], self.boards[index].handle_error)
+
+    def _or_error(self, answer, error):
+        if error is not None:
+            raise self.NVMLError(error)
+        return answer
 
     def nvmlDeviceGetUUID(self, board):
         return board.uuid
 
     def nvmlDeviceGetName(self, board):
-        return board.name
+        return self._or_error(board.name, board.name_error)
 
     def nvmlSystemGetDriverVersion(self):
         return "580.65.06"

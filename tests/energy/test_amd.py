@@ -120,6 +120,21 @@ def test_a_driver_that_is_not_there_or_vanishes():
             meter.read()
 
 
+def test_a_board_that_does_not_answer_is_skipped_and_not_counted(monkeypatch):
+    smi = FakeAmdsmi()
+    told = smi.amdsmi_get_gpu_device_bdf
+
+    def bdf(handle):
+        if handle == smi.amdsmi_get_processor_handles()[0]:
+            raise AmdSmiError("AMDSMI_STATUS_NO_PERM")
+        return told(handle)
+
+    monkeypatch.setattr(smi, "amdsmi_get_gpu_device_bdf", bdf)
+    assert "0000:c1" in smi.meter(0).provenance.scope
+    with pytest.raises(MeterError, match=r"lists 1 GPUs.*GPU 0 does not answer .*NO_PERM"):
+        smi.meter(1)
+
+
 def test_the_runtime_outranks_the_environment(monkeypatch):
     monkeypatch.setenv("HIP_VISIBLE_DEVICES", "0")
     smi = FakeAmdsmi()

@@ -8,7 +8,16 @@ from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
 
 import pytest
-from fake_nvml import EPOCH_S, NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_SUPPORTED, Board, FakeNvml, meter_on
+from fake_nvml import (
+    EPOCH_S,
+    NVML_ERROR_GPU_IS_LOST,
+    NVML_ERROR_NO_PERMISSION,
+    NVML_ERROR_NOT_FOUND,
+    NVML_ERROR_NOT_SUPPORTED,
+    Board,
+    FakeNvml,
+    meter_on,
+)
 
 from ecojax.energy.meters.cuda_order import visible_uuids
 from ecojax.energy.meters.nvml import (
@@ -312,3 +321,44 @@ def test_each_board_has_its_own_figure():
     for meter in meters:
         meter.close()
     assert nvml.open == 0
+
+
+CLOSED = {
+    "another job's": {"handle_error": NVML_ERROR_NO_PERMISSION},
+    "lost": {"handle_error": NVML_ERROR_GPU_IS_LOST},
+    "not found": {"handle_error": NVML_ERROR_NOT_FOUND},
+    "lost after its handle": {"name_error": NVML_ERROR_GPU_IS_LOST},
+}
+
+
+@pytest.mark.parametrize("closed", CLOSED.values(), ids=CLOSED.keys())
+def test_a_board_that_does_not_answer_is_skipped_and_not_counted(monkeypatch, closed):
+    nvml = FakeNvml([Board(A, **closed), Board(B), Board(C, **closed)])
+    for visible in (None, "0", B):  # CUDA counts from the first board that it may open
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        with meter_on(nvml) as meter:
+            assert meter.details["uuid"] == B
+        with pytest.raises(
+            MeterError, match=r"no CUDA device 1.*GPU 0 does not answer.*GPU 2 does not answer"
+        ):
+            meter_on(nvml, ordinal=1)
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize("closed", CLOSED.values(), ids=CLOSED.keys())
+def test_where_no_board_answers_each_is_named(closed):
+    with pytest.raises(MeterError, match=r"may open no GPU; NVML's GPU 0 does not answer \(NVML error \d+\)"):
+        meter_on(FakeNvml([Board(A, **closed)]))
+
+
+def test_a_board_that_cuda_opens_and_nvml_does_not_is_no_mig_instance():
+    nvml = FakeNvml([Board(A, handle_error=NVML_ERROR_GPU_IS_LOST), Board(B)])
+    with pytest.raises(MeterError, match="whole boards that NVML opens; NVML's GPU 0 does not answer"):
+        meter_on(nvml, cuda_uuid=lambda ordinal: A.removeprefix("GPU-"))
+
+
+def test_boards_that_differ_only_by_one_that_is_closed_need_no_order():
+    nvml = FakeNvml([Board(A), Board(B, name="NVIDIA L4", handle_error=NVML_ERROR_NO_PERMISSION)])
+    with meter_on(nvml) as meter:
+        assert meter.details["uuid"] == A

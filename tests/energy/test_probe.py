@@ -3,13 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
-from fake_nvml import Board, FakeNvml, meter_on
+from fake_nvml import NVML_ERROR_NO_PERMISSION, Board, FakeNvml, meter_on
 
 from ecojax.energy.meters import probe as room
 from ecojax.energy.meters.choose import METERS
 from ecojax.energy.meters.probe import REMEDIES, probe
 from ecojax.energy.provenance import Rank
 from ecojax.errors import MeterError
+from ecojax.execute.boards import closed_boards
 
 GPUS = [SimpleNamespace(platform="gpu", local_hardware_id=k) for k in (0, 1)]
 
@@ -59,6 +60,18 @@ def test_one_board_that_fails_hides_no_other(bare):
     assert "GPU-b" in by_state[True].scope
     assert by_state[True].tick_s is None
     assert "MIG" in by_state[False].reason
+
+
+def test_a_board_of_another_job_is_a_finding(bare, monkeypatch):
+    nvml = FakeNvml([Board("GPU-a", handle_error=NVML_ERROR_NO_PERMISSION), Board("GPU-b")])
+    bare("NvmlMeter", lambda ordinal: meter_on(nvml, ordinal))
+    monkeypatch.setattr(room, "closed_boards", lambda: closed_boards(nvml))
+    by_state = {
+        finding.available: finding for finding in probe(GPUS[:1], ticks=False) if finding.name == "nvml"
+    }
+    assert "GPU-b" in by_state[True].scope
+    assert by_state[False].reason == "NVML's GPU 0 does not answer (NVML error 4)"
+    assert nvml.open == 0
 
 
 def test_a_library_that_is_broken_is_a_finding(bare):

@@ -8,6 +8,7 @@ import pytest
 
 from ecojax.errors import InputError
 from ecojax.execute import places as module
+from ecojax.execute.boards import closed_boards
 from ecojax.execute.places import places
 
 CPU = {"JAX_PLATFORMS": "cpu"}
@@ -20,7 +21,7 @@ class FakeNvml:
     class NVMLError(Exception):
         pass
 
-    def __init__(self, *uuids, names=None, driver=True):
+    def __init__(self, *uuids, names=None, driver=True, closed=()):
         self._boards = [
             SimpleNamespace(uuid=uuid, name=name)
             for uuid, name in zip(uuids, names or ["NVIDIA H200"] * len(uuids), strict=True)
@@ -30,7 +31,8 @@ class FakeNvml:
         self.nvmlInit = self._init
         self.nvmlShutdown = self._shutdown
         self.nvmlDeviceGetCount = lambda: len(self._boards)
-        self.nvmlDeviceGetHandleByIndex = lambda index: self._boards[index]
+        self.nvmlDeviceGetHandleByIndex = self._handle
+        self._closed = closed  # numbers of boards that belong to other jobs
         self.nvmlDeviceGetUUID = lambda board: board.uuid
         self.nvmlDeviceGetName = lambda board: board.name
 
@@ -38,6 +40,11 @@ class FakeNvml:
         if not self._driver:
             raise self.NVMLError("Driver Not Loaded")
         self.open += 1
+
+    def _handle(self, index):
+        if index in self._closed:
+            raise self.NVMLError("Insufficient Permissions")
+        return self._boards[index]
 
     def _shutdown(self):
         self.open -= 1
@@ -99,6 +106,28 @@ def test_indices_of_boards_that_differ_are_refused_unless_their_order_is_known(p
         places("gpu", None, nvml=nvml)
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     assert pinned(places("gpu", None, nvml=nvml)) == [B]
+
+
+def test_boards_of_other_jobs_have_no_worker_and_no_number(plugins, monkeypatch):
+    plugins.add("jax_cuda12_plugin")
+    nvml = FakeNvml(A, B, C, names=["NVIDIA T4", "NVIDIA H200", "NVIDIA H200"], closed=[0])
+    assert pinned(places("auto", None, nvml=nvml)) == [B, C]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")  # as Slurm counts within a job
+    assert pinned(places("gpu", None, nvml=nvml)) == [C]
+    with pytest.raises(InputError, match="1 visible GPU; NVML's GPU 0 does not answer"):
+        places("gpu", 2, nvml=nvml)
+    assert nvml.open == 0
+
+
+def test_a_host_whose_boards_are_all_closed_says_so(plugins):
+    plugins.add("jax_cuda12_plugin")
+    nvml = FakeNvml(A, B, closed=[0, 1])
+    with pytest.raises(
+        InputError, match=r"--device gpu .* may open; NVML's GPU 0 does not answer \(Insufficient"
+    ):
+        places("gpu", None, nvml=nvml)
+    assert places("auto", 2, nvml=nvml) == [CPU] * 2
+    assert len(closed_boards(nvml)) == 2
 
 
 def test_more_workers_than_gpus_are_refused(plugins):

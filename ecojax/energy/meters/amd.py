@@ -12,6 +12,7 @@ from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
+from ecojax.execute.boards import besides
 
 SYSTEMATIC_PERCENT, SAMPLED_PERCENT = 5.0, 10.0
 CALIBRATION_TICKS = 20
@@ -112,8 +113,14 @@ class AmdMeter(Meter):
             ) from None
 
     def _find(self, ordinal: int, bus_id: Callable[[int], str | None]) -> Any:
-        handles = list(self._ask("amdsmi_get_processor_handles"))
-        addresses = [str(self._ask("amdsmi_get_gpu_device_bdf", handle)).lower() for handle in handles]
+        handles: list[Any] = []
+        addresses, closed = [], []
+        for index, handle in enumerate(self._ask("amdsmi_get_processor_handles")):
+            try:
+                addresses.append(str(self._ask("amdsmi_get_gpu_device_bdf", handle)).lower())
+                handles.append(handle)
+            except MeterError as error:  # another job's, or lost: HIP does not count it either
+                closed.append(f"amdsmi's GPU {index} does not answer ({str(error).rstrip('.')})")
         known = bus_id(ordinal)
         if known in addresses:
             index = addresses.index(known)
@@ -122,7 +129,7 @@ class AmdMeter(Meter):
             if ordinal >= len(shown):
                 raise MeterError(
                     f"There is no HIP device {ordinal}: amdsmi lists {len(handles)} GPUs, of which {len(shown)} are "
-                    f"visible (see {', '.join(VISIBLE)})."
+                    f"visible (see {', '.join(VISIBLE)}){besides(closed)}."
                 )
             index = shown[ordinal]
         name = self._ask("amdsmi_get_gpu_asic_info", handles[index]).get("market_name", "AMD GPU")

@@ -16,6 +16,7 @@ from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
+from ecojax.execute.boards import besides, open_boards
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards
 # The same, and as much again for what happens while the sensor does not look (arXiv 2312.02741).
@@ -89,21 +90,31 @@ class NvmlMeter(Meter):
     def _find(self, ordinal: int, cuda_uuid: Callable[[int], str | None]) -> tuple[Any, str]:
         nvml = self._nvml
         try:
-            handles = [nvml.nvmlDeviceGetHandleByIndex(k) for k in range(nvml.nvmlDeviceGetCount())]
-            boards = {_text(nvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
-            names = {_text(nvml.nvmlDeviceGetName(handle)) for handle in handles}
+            found, closed = open_boards(nvml)
         except nvml.NVMLError as error:
             raise MeterError(f"NVML does not list this host's GPUs ({error}); {MODELED}.") from None
+        if closed and not found:
+            raise MeterError(
+                f"This process may open no GPU{besides(closed)}; ask for one in its job, or {MODELED}."
+            )
+        boards = {board.uuid: board.handle for board in found}
+        names = {board.name for board in found}
         known = cuda_uuid(ordinal)
         if known is not None:
             # The driver gives a MIG instance its own UUID, which is no board's.
             uuid = f"GPU-{known}" if f"GPU-{known}" in boards else f"MIG-{known}"
+            if uuid not in boards and closed:
+                raise MeterError(
+                    f"CUDA device {ordinal} ({known}) is none of the {len(boards)} whole boards that NVML opens"
+                    f"{besides(closed)}; check it with nvidia-smi, or {MODELED}."
+                )
         else:
             visible = visible_uuids(list(boards), os.environ, alike=len(names) < 2)
             if ordinal >= len(visible):
                 raise MeterError(
                     f"There is no CUDA device {ordinal}: NVML lists {len(boards)} GPUs, of which "
-                    f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')!r} shows {len(visible)}."
+                    f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')!r} shows {len(visible)}"
+                    f"{besides(closed)}."
                 )
             uuid = visible[ordinal]
         if uuid.startswith("MIG-") or self._is_split(boards[uuid]):

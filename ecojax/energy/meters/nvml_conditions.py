@@ -20,7 +20,12 @@ THROTTLE_REASONS = {
 }
 CLOCK_SM, TEMPERATURE_GPU = 1, 0
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"  # the kernel's own constant, PROC_PID_INIT_INO
-_UNTOLD = ("NVML_ERROR_NOT_SUPPORTED", "NVML_ERROR_NO_PERMISSION", "NVML_ERROR_FUNCTION_NOT_FOUND")
+_UNTOLD = (
+    "NVML_ERROR_NOT_SUPPORTED",
+    "NVML_ERROR_NO_PERMISSION",
+    "NVML_ERROR_FUNCTION_NOT_FOUND",
+    "NVML_ERROR_ARGUMENT_VERSION_MISMATCH",
+)
 
 
 def conditions(
@@ -30,7 +35,7 @@ def conditions(
 
     nvml: the module pynvml. details: facts to pass on. Raises MeterError where the board no longer answers.
     """
-    untold = {getattr(nvml, name, None) for name in _UNTOLD}
+    untold = {getattr(nvml, name) for name in _UNTOLD if hasattr(nvml, name)}
 
     def ask(name: str, *arguments: Any) -> Any:
         function = getattr(nvml, name, None)

@@ -14,6 +14,7 @@ from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.energy.provenance import Rank
 from ecojax.errors import EcojaxError
+from ecojax.execute.boards import closed_boards
 
 REMEDIES = {
     "nvml": "NVIDIA's driver, and `pip install 'ecojax[cuda]'` for JAX to compute on the GPU",
@@ -25,6 +26,9 @@ REMEDIES = {
     "external": "--meter external:FILE, a growing CSV of `time` and `watts` or `joules`",
     "modeled": "--watts-per-core, where you know your chip",
 }
+ANOTHER_JOBS = (
+    "if it is to be this job's, ask for it (--gres=gpu:… of Slurm); if it is lost, restart the host"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ def probe(devices: Sequence[Any] = (), *, ticks: bool = True) -> list[Finding]:
     ticks: whether to find counters' ticks by watching them, which takes two seconds a board.
     """
     found = [_finding(name, rank, opener, ticks) for name, rank, opener in _candidates(devices)]
+    found += [
+        Finding("nvml", False, "", Rank.ENERGY_COUNTER, None, None, reason, ANOTHER_JOBS)
+        for reason in closed_boards()
+    ]
     reason = "it reads a log that another program writes, where one is named"
     scope = "whatever is plugged in there"
     found.append(Finding("external", False, scope, Rank.SENSOR, None, None, reason, REMEDIES["external"]))
