@@ -1,5 +1,14 @@
-"""`python -m ecojax`: the command line, for where it is not on the path."""
+"""`python -m ecojax`: the command line, for where it is not on the path, or for a clone beside a JAX that is there."""
 
-from ecojax.cli import main
+import sys
+
+try:
+    from ecojax.cli import main
+except ModuleNotFoundError as error:
+    from ecojax.install import missing
+
+    if told := missing(error):
+        sys.exit(f"ecojax: {told}")
+    raise
 
 main()

@@ -57,11 +57,16 @@ def test_lock_satisfies_every_declared_dependency(python):
         requirement = Requirement(line)
         version = versions[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement} is locked to {version}"
-    assert versions["jax"] == versions["jaxlib"] == versions["jax-cuda12-plugin"]
+    assert (
+        versions["jax"]
+        == versions["jaxlib"]
+        == versions["jax-cuda12-plugin"]
+        == versions["jax-cuda13-plugin"]
+    )
 
 
 def test_installed_version_is_the_package_version():
-    assert importlib.metadata.version("ecojax") == ecojax.__version__
+    assert importlib.metadata.version("ecojax-tuner") == ecojax.__version__
 
 
 @pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: path.name)
@@ -79,7 +84,7 @@ if [[ $1 == venv ]]; then
   venv=${!#}
   mkdir -p "$venv/bin"
   ln -sf "$STUB_PYTHON" "$venv/bin/python"
-else
+elif [[ $2 == install ]]; then
   case ${UV_FATE:-} in fails) exit 1 ;; killed) kill -9 0 ;; esac
   printf '#!/usr/bin/env bash\\nprintf "<%%s>" "$@"\\n' >.venv/bin/ecojax
   chmod +x .venv/bin/ecojax
@@ -132,6 +137,18 @@ class Clone:
             start_new_session=True,
         )
 
+    def driver(self, version: str, capability: str = "9.0") -> None:
+        """Puts an nvidia-smi on PATH that tells of this driver and GPU."""
+        (self.bin / "nvidia-smi").write_text(
+            f"#!/usr/bin/env bash\ncase $* in *driver_version*) echo {version} ;; *) echo {capability} ;; esac\n"
+        )
+        (self.bin / "nvidia-smi").chmod(0o755)
+
+    def has(self, *packages: str) -> None:
+        """Puts folders of these names where .venv keeps its packages."""
+        for package in packages:
+            (self.root / ".venv/lib/python3.12/site-packages" / package).mkdir(parents=True)
+
     def installs(self) -> list[str]:
         """What each install so far asked for, such as ".[cuda]"."""
         lines = self.uv_log.read_text().splitlines()
@@ -153,7 +170,7 @@ def test_first_call_installs_and_second_only_runs(tmp_path):
 def test_changed_lock_and_new_extras_install_again(tmp_path):
     clone = Clone(tmp_path)
     clone.call()
-    clone.call(ECOJAX_CUDA="1")
+    clone.call(ECOJAX_CUDA="12")
     clone.call()  # what a node with a GPU installed serves one without
     with (clone.root / "constraints.txt").open("a") as lock:
         lock.write("# changed\n")
@@ -182,3 +199,120 @@ def test_without_a_python_the_error_says_what_to_install(tmp_path):
     assert (result.returncode, result.stdout) == (1, "")
     assert "no Python 3.11 or newer found on PATH: install Python" in result.stderr
     assert "ECOJAX_PYTHON=/nowhere is not" in clone.call(ECOJAX_PYTHON="/nowhere").stderr
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="this host has a driver of its own")
+@pytest.mark.parametrize(
+    ("driver", "capability", "extra"),
+    [
+        ("580.65.06", "9.0", "cuda13"),
+        ("615.10", "12.0", "cuda13"),
+        ("615.10", "7.5", "cuda13"),
+        ("575.57.08", "9.0", "cuda"),
+        ("580.65.06", "7.0", "cuda"),  # a V100, which CUDA 13 has dropped
+        ("580.65.06", "'[N/A]'", "cuda13"),
+    ],
+)
+def test_the_cuda_build_is_chosen_by_the_driver_and_the_gpu(tmp_path, driver, capability, extra):
+    clone = Clone(tmp_path)
+    clone.driver(driver, capability)
+    clone.call(ECOJAX_CUDA="")
+    assert clone.installs() == [f".[{extra}]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version:  gcc 12.3.0", "535"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build", "580"),
+        ("nothing of the kind", ""),
+    ],
+)  # fmt: skip
+def test_the_driver_is_read_from_what_the_kernel_says(tmp_path, text, major):
+    (tmp_path / "version").write_text(text)
+    script = f'. "{ROOT}/scripts/bootstrap.sh"; driver_major "{tmp_path}/version"'
+    assert subprocess.check_output(["bash", "-euc", script], text=True).strip() == major
+
+
+def test_a_cuda_build_that_is_there_is_kept_whatever_the_driver(tmp_path):
+    clone = Clone(tmp_path)
+    clone.driver("575.57.08")
+    clone.call(ECOJAX_CUDA="")
+    clone.driver("615.10")
+    assert clone.call("x", ECOJAX_CUDA="").stderr == ""
+    assert clone.installs() == [".[cuda]"]
+
+
+def test_a_plugin_that_was_installed_by_hand_is_not_replaced_by_the_other(tmp_path):
+    clone = Clone(tmp_path)
+    clone.call()
+    clone.has("jax_cuda12_plugin")
+    clone.driver("615.10")
+    clone.call(ECOJAX_CUDA="")
+    assert clone.installs() == [".", ".[cuda]"]
+
+
+def test_the_other_cuda_build_gets_a_new_venv_since_the_two_clash(tmp_path):
+    clone = Clone(tmp_path)
+    clone.call("--with", "ray", ECOJAX_CUDA="12")
+    clone.call(ECOJAX_CUDA="13")
+    clone.call(ECOJAX_CUDA="1")
+    assert clone.installs() == [".[cuda,ray]", ".[cuda13,ray]"]
+    assert [line.split()[0] for line in clone.uv_log.read_text().splitlines()] == ["venv", "pip"] * 2
+
+
+def test_a_driver_too_old_for_the_build_that_is_there_is_told(tmp_path):
+    clone = Clone(tmp_path)
+    clone.call(ECOJAX_CUDA="13")
+    clone.driver("575.57.08")
+    called = clone.call("x", ECOJAX_CUDA="1")
+    assert called.stdout == "<x>"
+    if not Path("/proc/driver/nvidia/version").exists():
+        assert "needs a driver of 580 or newer, and this one is 575: 'ECOJAX_CUDA=12" in called.stderr
+
+
+def test_an_unknown_value_of_ecojax_cuda_is_refused(tmp_path):
+    called = Clone(tmp_path).call(ECOJAX_CUDA="11")
+    assert called.returncode == 1
+    assert "ECOJAX_CUDA=11 is not known: write 0" in called.stderr
+
+
+def test_with_installs_extras_once_and_then_runs_the_command(tmp_path):
+    clone = Clone(tmp_path)
+    assert clone.call("--with", "ray,pandas", "search", "two words").stdout == "<search><two words>"
+    assert clone.call("--with=ray", "--with", "pandas").stdout == ""  # nothing to run
+    assert clone.installs() == [".[pandas,ray]"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--with"], "--with needs the name of an extra"),
+        (["--with", "rya"], "there is no extra 'rya': it is one of"),
+        (["--with", "cuda,cuda13"], "the extras cuda and cuda13 clash"),
+    ],
+)
+def test_with_of_what_is_no_extra_is_refused_before_anything_is_installed(tmp_path, arguments, complaint):
+    clone = Clone(tmp_path)
+    called = clone.call(*arguments)
+    assert (called.returncode, called.stdout) == (1, "")
+    assert complaint in called.stderr
+    assert not clone.uv_log.exists()
+
+
+def test_every_extra_is_known_to_the_script():
+    script = f'. "{ROOT}/scripts/bootstrap.sh"; known_extras'
+    known = subprocess.check_output(["bash", "-euc", script], text=True).split()
+    assert known == list(PROJECT["optional-dependencies"])
+
+
+def test_the_former_distribution_called_ecojax_is_taken_out_of_an_existing_venv(tmp_path):
+    clone = Clone(tmp_path)
+    clone.call()
+    clone.has("ecojax-0.1.0.dist-info")
+    with (clone.root / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
+    clone.call()
+    calls = [line.split() for line in clone.uv_log.read_text().splitlines()]
+    assert [call[:2] for call in calls[-2:]] == [["pip", "uninstall"], ["pip", "install"]]
+    assert calls[-2][-1] == "ecojax"

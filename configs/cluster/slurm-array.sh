@@ -3,7 +3,7 @@
 #
 #   VENV=/shared/venv DATA_DIR=/shared/data OUT=/shared/runs/c10 sbatch configs/cluster/slurm-array.sh
 #
-#   VENV      a virtual environment with 'ecojax[cuda]', on a file system that all nodes see
+#   VENV      a virtual environment (pip install '.[cuda]' in the clone), on a file system that all nodes see
 #   DATA_DIR  prepared datasets, likewise
 #   OUT       a folder for the studies, likewise: OUT/seed-0, OUT/seed-1, ...; one that is there is gone on with
 #   CONFIG    settings of the searches [configs/cluster/cifar10.toml of the folder that sbatch was called in]

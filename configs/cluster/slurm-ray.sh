@@ -3,7 +3,7 @@
 #
 #   VENV=/shared/venv DATA_DIR=/shared/data OUT=/shared/runs/c10 sbatch configs/cluster/slurm-ray.sh
 #
-#   VENV      a virtual environment with 'ecojax[cuda,ray]', on a file system that all nodes see
+#   VENV      a virtual environment (pip install '.[cuda,ray]' in the clone), on a file system that all nodes see
 #   DATA_DIR  prepared datasets, likewise
 #   OUT       the study's folder, likewise; where it holds one, the search goes on with it
 #   CONFIG    settings of the search [configs/cluster/cifar10.toml of the folder that sbatch was called in]

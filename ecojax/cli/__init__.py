@@ -51,6 +51,12 @@ def ecojax(
 
         typer.echo(f"ecojax {__version__}")
         raise typer.Exit
+    if {"-h", "--help"} & set(sys.argv):
+        return
+    from ecojax.install import complaints
+
+    for complaint in complaints():
+        typer.echo(f"warning: {complaint}", err=True)
 
 
 def main() -> None:
@@ -80,6 +86,11 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"{error.format_message()} (see --help)", 2
     if isinstance(error, typer.Abort):
         return "aborted", 1
+    if isinstance(error, ModuleNotFoundError):
+        from ecojax.install import missing
+
+        if told := missing(error):
+            return told, 1
     if isinstance(error, OSError) and error.filename is None:  # standard output, on a full disk
         return f"cannot write: {error.strerror}; make room, or write elsewhere", 1
     message = " ".join(str(error).split())

@@ -74,7 +74,7 @@ def _print(chosen: list[dict[str, Any]], found: "list[Finding]") -> None:
 
     from rich.console import Console
 
-    # Texts are messages with brackets of their own ("ecojax[cuda]"), and long paths that must stay whole.
+    # Texts are messages with brackets of their own (".[cuda]"), and long paths that must stay whole.
     console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
     rows: list[tuple[str, ...]] = [
         (

@@ -15,6 +15,7 @@ from ecojax.data import digits, prepared
 from ecojax.data.prepared import PreparedDataset
 from ecojax.data.progress import OnProgress
 from ecojax.errors import DataError
+from ecojax.install import how_to_install
 
 # name[/config][:version]; a second colon or a leading namespace would send TFDS to the network for its registries.
 _NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:[0-9*]+\.[0-9*]+\.[0-9*]+)?", re.ASCII)
@@ -94,7 +95,7 @@ def _registered_builder(name: str, data_dir: Path) -> Any:
     except ImportError as error:
         raise DataError(
             f"dataset {name!r} cannot even be described without a package that is missing ({error.name or error}); "
-            f"pip install 'ecojax[tensorflow]' and run this again"
+            f"run {how_to_install('tensorflow')}, and this again"
         ) from error
     except Exception as error:  # an unknown version or configuration raises AssertionError or ValueError
         reason = prepared.first_line(error.__cause__ or error)
@@ -126,7 +127,7 @@ def _prepare(
     ours = builder.name in RECIPES
     if not ours and find_spec("tensorflow") is None:
         raise DataError(
-            f"{absent}, and preparing it needs TensorFlow: pip install 'ecojax[tensorflow]' and run this again, "
+            f"{absent}, and preparing it needs TensorFlow; run {how_to_install('tensorflow')}, and this again, "
             f"or provide it by {elsewhere}"
         )
     if not download:

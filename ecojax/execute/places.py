@@ -7,8 +7,8 @@ from typing import Any
 
 from ecojax.errors import InputError
 from ecojax.execute.boards import Board, besides, closed_boards, open_boards
+from ecojax.install import CUDA_PLUGINS, clashing_cuda, how_to_install
 
-CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 ROCM_PLUGINS = ("jax_rocm60_plugin", "jax_rocm7_plugin")
 TPU_LIBRARIES = ("libtpu",)
 
@@ -31,6 +31,8 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     if device in ("auto", "gpu") and _installed(CUDA_PLUGINS):
         boards, unopened = _visible(nvml, os.environ)
         if boards:
+            if clash := clashing_cuda():
+                raise InputError(f"{clash}; or compute on the CPU with --device cpu.")
             if workers is not None and workers > len(boards):
                 raise _too_many(
                     workers, f"{len(boards)} visible GPU{'s' * (len(boards) > 1)}{besides(unopened)}"
@@ -57,7 +59,7 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     if device == "auto":
         return places("cpu", workers)
     remedy = (
-        "install 'ecojax[cuda]' where an NVIDIA driver is, and look at CUDA_VISIBLE_DEVICES and nvidia-smi"
+        f"where an NVIDIA driver is, run {how_to_install('cuda')}, and look at CUDA_VISIBLE_DEVICES and nvidia-smi"
         if device == "gpu"
         else "run where there is one, with jax[tpu] installed"
     )

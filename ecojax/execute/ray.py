@@ -18,6 +18,7 @@ from ecojax.execute.executor import End, Maker, described
 from ecojax.execute.log import CHARACTERS, last_lines
 from ecojax.execute.message import outcome
 from ecojax.execute.pool import PoolExecutor, Seat
+from ecojax.install import how_to_install
 
 CONNECT_S = 10.0
 GONE_S = 10.0  # from the order to kill an actor to its end
@@ -88,7 +89,7 @@ class RayExecutor(PoolExecutor[_Worker]):
         try:
             import ray
         except ImportError:
-            raise InputError("Running on a cluster needs Ray: pip install 'ecojax[ray]'.") from None
+            raise InputError(f"Running on a cluster needs Ray; run {how_to_install('ray')}.") from None
         self._ray = ray
         if not ray.is_initialized():
             self._connect()

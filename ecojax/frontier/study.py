@@ -12,6 +12,7 @@ from ecojax.frontier.pick import conditions, pick, satisfying
 from ecojax.frontier.provenances import provenances
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
+from ecojax.install import how_to_install
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ class Study:
         try:
             import pandas as pd
         except ImportError:
-            raise InputError("to_dataframe() needs pandas: pip install 'ecojax[pandas]'") from None
+            raise InputError(f"to_dataframe() needs pandas; run {how_to_install('pandas')}") from None
         members = {trial.id for trial in self.frontier()}
         names = metric_names(self.trials)
         return pd.DataFrame(

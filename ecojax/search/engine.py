@@ -12,10 +12,12 @@ proposes, on the archive it left, what it would have proposed.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 
 import numpy as np
 
 from ecojax.errors import InputError
+from ecojax.install import how_to_install
 from ecojax.search.archive import Archive, Encoder, Observation
 from ecojax.search.assistant import Assistant, Known
 from ecojax.search.history import History
@@ -86,6 +88,7 @@ class Engine:
             raise InputError(
                 f"--replicate {replicate} is no interval; give a number of trials, or 0 for never"
             )
+        require_packages(proposer)
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed
         self.proposer, self.replicate = proposer, replicate
         self.queue = [space.canonical(configuration) for configuration in queue]
@@ -210,3 +213,11 @@ class Engine:
         configuration."""
         row = archive.front[np.argmin(archive.attempts[archive.front])]
         return Proposal(archive.configuration(int(row)), "replicate")
+
+
+def require_packages(proposer: str) -> None:
+    """Raises `InputError` where `proposer` needs a package that is not installed: found out here, not mid-search."""
+    if proposer in ("assisted", "nsga2") and find_spec("evosax") is None:
+        raise InputError(
+            f"--proposer {proposer} needs the package evosax; run {how_to_install()}, or choose local, sobol or random"
+        )

@@ -70,6 +70,9 @@ def assemble(
 
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
+    from ecojax.search.engine import require_packages
+
+    require_packages(settings.proposer)
     with ExitStack() as stack:
         if meter is not None or (settings.executor == "inline" and settings.meter_device is None):
             executor, task, turns = _inline(stack, settings, source, meter, on_data)

@@ -2,11 +2,13 @@
 
 import platform
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
+from ecojax.install import how_to_install
 from ecojax.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from ecojax.tasks import ImageClassification
     from ecojax.trial.outcome import Outcome
 
-VERSIONS = ("ecojax", "jax", "jaxlib", "flax", "optax", "evosax", "numpy")
+VERSIONS = ("jax", "jaxlib", "flax", "optax", "evosax", "numpy")
 
 
 class Workplace:
@@ -192,7 +194,7 @@ def select_device(device: str) -> str:
     backend = jax.default_backend()
     if device not in ("auto", backend):
         remedy = (
-            "install 'ecojax[cuda]' where an NVIDIA driver is"
+            f"where an NVIDIA driver is, run {how_to_install('cuda')}"
             if device == "gpu"
             else "run where there is one"
         )
@@ -206,5 +208,8 @@ def versions() -> dict[str, str]:
     """Of Python and of what decides the figures."""
     from ecojax.version import __version__
 
-    found = {name: __version__ if name == "ecojax" else version(name) for name in VERSIONS}
-    return {"python": platform.python_version()} | found
+    found = {"python": platform.python_version(), "ecojax": __version__}
+    for name in VERSIONS:
+        with suppress(PackageNotFoundError):  # a search may do without evosax
+            found[name] = version(name)
+    return found

@@ -13,7 +13,7 @@ from ecojax.errors import MeterError
 @pytest.fixture
 def without_instruments(monkeypatch):
     def none_here(*_, **__):
-        raise MeterError("none here, but `pip install 'ecojax[cuda]'` and /a/path/" + "long/" * 40)
+        raise MeterError("none here, but `pip install '.[cuda]'` and /a/path/" + "long/" * 40)
 
     for room in (choose, probe):
         for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
@@ -41,7 +41,7 @@ def test_devices_as_a_table(ecojax, without_instruments):
     assert "modeled (CPU time" in here
     assert "±30 %" in here
     assert "rapl" in missing
-    assert "ecojax[cuda]" in missing  # brackets are not markup
+    assert ".[cuda]" in missing  # brackets are not markup
     assert "chmod o+r" in missing
     assert "…" not in answer.out
     assert max(map(len, answer.out.splitlines())) <= 120

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from ecojax.data.archives import Examples
 from ecojax.data.memory import _control_group_available, available_memory_bytes
 from ecojax.data.prepare import RECIPES, _png, prepare
 from ecojax.errors import DataError, InputError
+from ecojax.install import how_to_install
 
 
 def prepare_as_mnist(data_dir, monkeypatch, **sizes: int) -> dict[str, np.ndarray]:
@@ -114,7 +116,7 @@ def test_impossible_sizes_are_refused_with_the_possible_ones(arguments, message)
         ("imagenet2012", "all have the same size"),
         ("imdb_reviews", "not image classification"),
         ("mnist_corrupted/nosuch", "nosuch not found"),
-        ("kmnist", r"pip install 'ecojax\[tensorflow\]'.*tfds build kmnist"),
+        ("kmnist", re.escape(how_to_install("tensorflow")) + ".*tfds build kmnist"),
     ],
 )
 def test_a_dataset_that_cannot_be_had_says_why(name, message, tmp_path, monkeypatch, capsys):
@@ -127,7 +129,7 @@ def test_a_dataset_that_cannot_be_had_says_why(name, message, tmp_path, monkeypa
 
 @pytest.mark.skipif(find_spec("tensorflow") is not None, reason="TensorFlow is installed")
 def test_a_dataset_whose_very_description_needs_tensorflow_says_so(tmp_path, capsys):
-    with pytest.raises(DataError, match=r"coco.*pip install 'ecojax\[tensorflow\]'"):
+    with pytest.raises(DataError, match="coco.*" + re.escape(how_to_install("tensorflow"))):
         load("coco", data_dir=tmp_path)
     assert capsys.readouterr() == ("", "")
 

@@ -1,5 +1,6 @@
 """AMD's GPUs through a fake amdsmi: which board, accumulator or power, and what it says of boards it cannot read."""
 
+import re
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from ecojax.energy.meters.amd import AmdMeter, visible
 from ecojax.energy.provenance import Rank
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
+from ecojax.install import how_to_install
 
 RESOLUTION_UJ = 15.3  # of an MI250
 
@@ -166,5 +168,5 @@ def test_uuids_need_the_runtime():
 
 def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "amdsmi", None)
-    with pytest.raises(MeterError, match=r"pip install 'ecojax\[amd\]'"):
+    with pytest.raises(MeterError, match=re.escape(how_to_install("amd"))):
         AmdMeter()

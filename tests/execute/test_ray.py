@@ -1,6 +1,7 @@
 """Workers on a Ray cluster of one node, or of two that are played on this host."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from ecojax.errors import ExecutorError, InputError, MeterError
 from ecojax.execute.executor import End, Job, Maker
 from ecojax.execute.ray import RayExecutor
+from ecojax.install import how_to_install
 
 ray = pytest.importorskip("ray")
 # Ray collects garbage as it starts: what other tests have left open would fail here
@@ -34,7 +36,7 @@ def test_a_cluster_that_is_not_there_is_refused_with_what_to_do(maker):
 
 def test_without_ray_it_says_what_to_install(maker, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"pip install 'ecojax\[ray\]'"):
+    with pytest.raises(InputError, match=re.escape(how_to_install("ray"))):
         RayExecutor(maker, **ONE).start()
 
 

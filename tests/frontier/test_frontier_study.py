@@ -1,5 +1,6 @@
 import builtins
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 from ecojax.errors import InputError, StudyError
 from ecojax.frontier import Study
 from ecojax.frontier.knee import knee
+from ecojax.install import how_to_install
 from ecojax.study import StudyStore
 
 COSTS = ("energy_per_sample_j", "latency_ms", "parameters", "flops", "train_energy_j")
@@ -212,7 +214,7 @@ def test_dataframe_without_pandas_says_how_to_get_it(make_study, monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_pandas)
-    with pytest.raises(InputError, match=r"pip install 'ecojax\[pandas\]'"):
+    with pytest.raises(InputError, match=re.escape(how_to_install("pandas"))):
         make_study([(0.9, 1e-5)]).to_dataframe()
 
 

@@ -13,6 +13,7 @@ from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 from ecojax.execute.boards import besides
+from ecojax.install import how_to_install
 
 SYSTEMATIC_PERCENT, SAMPLED_PERCENT = 5.0, 10.0
 CALIBRATION_TICKS = 20
@@ -211,8 +212,8 @@ def _import_amdsmi() -> Any:
         import amdsmi
     except ImportError:
         raise MeterError(
-            "The package amdsmi is missing; run `pip install 'ecojax[amd]'`, in the version of this host's ROCm, or "
-            f"{MODELED}."
+            f"The package amdsmi is missing; run {how_to_install('amd')}, in the version of this host's ROCm, "
+            f"or {MODELED}."
         ) from None
     except Exception as error:  # it raises what it likes where its library is missing
         raise MeterError(

@@ -12,6 +12,7 @@ from ecojax.energy.meters.nvml import NvmlMeter
 from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.errors import InputError, MeterError
+from ecojax.install import how_to_install
 
 METERS = ("auto", "nvml", "amd", "hwmon", "rapl", "tpu", "modeled", "external:FILE")
 
@@ -94,7 +95,7 @@ def _require_seen(name: str, device: Any) -> None:
     on = f"an AMD {device.platform}" if device.platform == "gpu" and is_amd(device) else device.platform
     raise MeterError(
         f"JAX computes on {on} here, which {kinds[name]} cannot meter; use `--meter modeled`"
-        + (", or install `ecojax[cuda]` on a host with an NVIDIA GPU." if name == "nvml" and on == "cpu" else
+        + (f", or on a host with an NVIDIA GPU run {how_to_install('cuda')}." if name == "nvml" and on == "cpu" else
            "." if on == "cpu" else ", which covers the host's CPU only.")
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
 from ecojax.execute.boards import besides, open_boards
+from ecojax.install import how_to_install
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards
 # The same, and as much again for what happens while the sensor does not look (arXiv 2312.02741).
@@ -284,7 +285,7 @@ def _import_pynvml() -> Any:
         import pynvml
     except ImportError:
         raise MeterError(
-            f"The package nvidia-ml-py is missing; run `pip install nvidia-ml-py`, or {MODELED}."
+            f"The package nvidia-ml-py is missing; run {how_to_install()}, or {MODELED}."
         ) from None
     return pynvml
 

@@ -15,10 +15,11 @@ from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.energy.provenance import Rank
 from ecojax.errors import EcojaxError
 from ecojax.execute.boards import closed_boards
+from ecojax.install import how_to_install
 
 REMEDIES = {
-    "nvml": "NVIDIA's driver, and `pip install 'ecojax[cuda]'` for JAX to compute on the GPU",
-    "amd": "ROCm, and `pip install 'ecojax[amd]'` in the version of this host's ROCm",
+    "nvml": f"NVIDIA's driver, and {how_to_install('cuda')} for JAX to compute on the GPU",
+    "amd": f"ROCm, and {how_to_install('amd')}, in the version of this host's ROCm",
     "hwmon": "nothing to do where there are no such sensors; else load the drivers ina3221 or acpi_power_meter",
     "rapl": "sudo chmod o+r /sys/class/powercap/*/energy_uj, or sudo sysctl kernel.perf_event_paranoid=0; virtual "
     "machines have none",
