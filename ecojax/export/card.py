@@ -73,7 +73,8 @@ def _figures(
     if "parameters" in metrics:
         yield "parameters", f"{metrics['parameters']:,.0f}"
     if "flops" in metrics:
-        yield "compute per inference, by XLA's count", _quantity("flops", metrics["flops"])
+        counted = trial.provenance.get("flops", "by XLA's count")
+        yield f"compute per inference, {_text(counted)}", _quantity("flops", metrics["flops"])
     if energy.get("train_energy_j") is not None:
         yield "energy of its training", f"{joules(energy['train_energy_j'])} ({kind})"
     if energy.get("train_seconds") is not None:

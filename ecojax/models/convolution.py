@@ -11,7 +11,9 @@ CPU only: cuDNN wants the stock call. `convolution_for(backend)` gives the right
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -19,6 +21,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from ecojax.models.blocking import CANONICAL, VECTOR, Padding, block_for, blocked_convolution
+
+_STOCK: ContextVar[bool] = ContextVar("_STOCK", default=False)
+
+
+@contextmanager
+def stock_convolutions() -> Iterator[None]:
+    """Lets `loop_safe_convolution` be the stock one within the block, so that a trace shows what is convolved."""
+    token = _STOCK.set(True)
+    try:
+        yield
+    finally:
+        _STOCK.reset(token)
 
 
 def convolution_for(backend: str) -> Callable[..., jax.Array]:
@@ -43,7 +57,7 @@ def loop_safe_convolution(
     Returns `[batch, height', width', out]`. Anything but groups of 1, or as many groups as channels in and out,
     goes to the stock convolution unchanged.
     """
-    unit_strides = lhs.ndim == 4 and all(stride == 1 for stride in window_strides)
+    unit_strides = not _STOCK.get() and lhs.ndim == 4 and all(stride == 1 for stride in window_strides)
     undilated = all(d == 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ())))
     if unit_strides and undilated and _is_channels_last(dimension_numbers):
         kernel_size = rhs.shape[:2]

@@ -75,7 +75,12 @@ METRICS = {
         Metric("energy_per_sample_j", "minimize", "J", "energy of one inference, at the study's batch size"),
         Metric("latency_ms", "minimize", "ms", "time of one inference batch on the device"),
         Metric("parameters", "minimize", "", "trained parameters"),
-        Metric("flops", "minimize", "", "floating-point operations of one inference, by XLA's count"),
+        Metric(
+            "flops",
+            "minimize",
+            "",
+            "floating-point operations of the matrix products and convolutions of one inference",
+        ),
         Metric("train_energy_j", "minimize", "J", "energy of training, compilation not counted"),
         Metric("train_seconds", "minimize", "s", "time of training, compilation not counted"),
         Metric(

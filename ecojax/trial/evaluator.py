@@ -28,6 +28,7 @@ from ecojax.energy import (
     prepare,
 )
 from ecojax.energy.turns import Turns
+from ecojax.models.flops import COUNTED
 from ecojax.tasks import ImageClassification
 from ecojax.train.inheritance import inherit
 from ecojax.train.program import TrainingProgram, judgement, padded_batches
@@ -183,6 +184,7 @@ class Evaluator:
         try:
             program = self.task.program(configuration)
             record.metrics |= self.known_beforehand(configuration)
+            record.provenance["flops"] = COUNTED
         except Exception as failure:
             raise InvalidError(f"{type(failure).__name__}: {failure}") from failure
         return program

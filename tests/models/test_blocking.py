@@ -72,7 +72,7 @@ def test_training_has_the_stock_value_and_gradients(channels: tuple[int, int], k
 
 
 def test_without_a_gradient_the_arithmetic_is_the_stock_convolutions() -> None:
-    """What is metered, and counted as FLOPs, is what others will run."""
+    """What is metered is what others will run."""
     x, k = jnp.ones((64, 32, 32, 3)), jnp.ones((9, 9, 3, 1))
     assert block_for(x.shape, k.shape) != (1, 1)
 

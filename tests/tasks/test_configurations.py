@@ -8,6 +8,7 @@ import pytest
 from ecojax.data import ImageDataset, load
 from ecojax.settings import SearchSettings, resolve
 from ecojax.tasks import ImageClassification
+from ecojax.trial.known import known_beforehand
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.toml"))
@@ -144,7 +145,6 @@ def test_ecopts_training_is_adam_at_a_constant_rate(of) -> None:
 
 def test_cifar10_begins_with_a_convnet_and_its_airbench_is_no_dearer(of) -> None:
     """The first trial is what it was; the default of the other family takes less arithmetic."""
-    import jax
 
     _, task = of("cifar10")
     convnet = task.space.default()
@@ -152,8 +152,6 @@ def test_cifar10_begins_with_a_convnet_and_its_airbench_is_no_dearer(of) -> None
     other = task.space.completed({"family": "airbench"})
 
     def flops(configuration) -> float:
-        network = task.network(configuration)
-        image = jax.ShapeDtypeStruct((1, 32, 32, 3), np.uint8)
-        return jax.jit(network.logits).lower(network.abstract_weights, image).cost_analysis()["flops"]
+        return known_beforehand(task.network(configuration), inference_batch=1)["flops"]
 
     assert flops(other) < flops(convnet) < 4e7
