@@ -109,13 +109,19 @@ def _go_on(
 ) -> None:
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
-    from ecojax.session.resume import in_the_space, require_agreement, resumed
+    from ecojax.session.resume import (
+        in_the_space,
+        note_flops_counted_otherwise,
+        require_agreement,
+        resumed,
+    )
 
     with StudyStore.open(folder, write=True) as store:
         check(folder, store.settings())
         settings, changes, source = resumed(store, config, options, migrate=migrate)
         with assemble(settings, source, meter=meter, on_data=on_data) as crew:
             require_agreement(store, crew.facts)
+            note_flops_counted_otherwise(store, settings, listener)
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)
             for name in changes:
                 store.set(name, settings.model_dump(mode="json")[name])

@@ -9,7 +9,7 @@ from ecojax.search.loop import Listener
 from ecojax.search.migration import adopter, difference, migrated
 from ecojax.settings import SearchSettings, check, option_name, read_config, restore
 from ecojax.space import SearchSpace
-from ecojax.study import StudyStore, Trial
+from ecojax.study import Status, StudyStore, Trial
 
 if TYPE_CHECKING:
     from ecojax.space import Configuration
@@ -90,6 +90,23 @@ def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
                 f"the study '{store.folder}' differs in {name} ({found}): its figures would not compare; go on where "
                 "it was begun, or start a new study"
             )
+
+
+def note_flops_counted_otherwise(
+    store: StudyStore, settings: SearchSettings, listener: Listener | None
+) -> None:
+    """Says so where FLOPs decide, and trials of an older ecojax hold those of XLA's count."""
+    if "flops" not in {*settings.objectives, *settings.bounds()}:
+        return
+    older = sum(
+        "flops" in trial.metrics and "flops" not in trial.provenance for trial in store.each(Status.COMPLETE)
+    )
+    if older:
+        (listener or Listener()).noted(
+            f"flops of {older} trials are an older ecojax's count by XLA, which has elementwise arithmetic, too; from "
+            "here on they are of matrix products and convolutions alone, some percent fewer: the two hardly compare; "
+            f"for figures of one kind, start a new study with --from {store.folder}"
+        )
 
 
 def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:

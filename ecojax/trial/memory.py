@@ -1,12 +1,13 @@
 """Whether a compiled program fits into the memory that is left, before it is run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
 def needed_bytes(executable: Any) -> int:
     """What a run of a compiled program takes beyond its arguments; 0 where the backend does not tell."""
-    sizes = executable.memory_analysis()
+    sizes = _told(executable.memory_analysis)
     if sizes is None:
         return 0
     # donated arguments are written over
@@ -16,8 +17,8 @@ def needed_bytes(executable: Any) -> int:
 
 def free_bytes(device: Any) -> int | None:
     """Memory of `device` that is not in use: a CPU's is the host's, or the container's. None where nobody tells."""
-    stats = device.memory_stats() or {}
-    if "bytes_limit" in stats:
+    stats = _told(device.memory_stats) or {}
+    if stats.get("bytes_limit"):  # an allocator without a limit states 0, or nothing
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     if device.platform != "cpu":
         return None
@@ -32,6 +33,16 @@ def require(needed: int, free: int | None, what: str) -> None:
             f"{what} needs {needed / 2**30:.3g} GiB and {free / 2**30:.3g} GiB are free; bound it with a smaller "
             "batch_size, or with a constraint on flops or parameters"
         )
+
+
+def _told(question: Callable[[], Any]) -> Any:
+    """What a backend answers; None where it has no answer, which some say by raising."""
+    import jax
+
+    try:
+        return question()
+    except (NotImplementedError, jax.errors.JaxRuntimeError):
+        return None
 
 
 def _host(meminfo: Path = Path("/proc/meminfo")) -> int | None:
