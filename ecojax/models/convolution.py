@@ -154,7 +154,12 @@ def _depthwise(x: jax.Array, kernel: jax.Array, pads: Padding) -> jax.Array:
 
 
 def _sum_of_taps(padded: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Shifted images times kernel entries, which XLA fuses into one pass over the output."""
+    """Shifted images times kernel entries, which XLA fuses into one pass over the output.
+
+    Summed in float32, as XLA's own convolutions of bfloat16 are.
+    """
+    dtype = padded.dtype
+    padded, kernel = padded.astype(jnp.float32), kernel.astype(jnp.float32)
     rows, columns = kernel.shape[:2]
     height, width = padded.shape[1] - rows + 1, padded.shape[2] - columns + 1
     products = [
@@ -162,7 +167,7 @@ def _sum_of_taps(padded: jax.Array, kernel: jax.Array) -> jax.Array:
         for row in range(rows)
         for column in range(columns)
     ]
-    return functools.reduce(jnp.add, products)
+    return functools.reduce(jnp.add, products).astype(dtype)
 
 
 def _padded(x: jax.Array, pads: Padding) -> jax.Array:

@@ -59,8 +59,12 @@ class Downsample(nnx.Module):
 
 
 def dropout(x: jax.Array, rate: jax.Array | float, key: jax.Array | None) -> jax.Array:
-    """Inverted dropout of `x` at `rate`, which may be traced; no key, no dropout."""
+    """Inverted dropout of `x` at `rate`, which may be traced; no key, no dropout.
+
+    Drawn and scaled in float32 whatever `x` is: bfloat16 has no number between 0.996 and 1.
+    """
     if key is None:
         return x
-    keep = 1.0 - jnp.asarray(rate, x.dtype)
-    return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, jnp.zeros_like(x))
+    keep = 1.0 - jnp.asarray(rate, jnp.float32)
+    kept = jax.random.bernoulli(key, keep, x.shape)
+    return jnp.where(kept, x.astype(jnp.float32) / keep, 0.0).astype(x.dtype)

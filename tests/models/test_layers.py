@@ -46,13 +46,19 @@ def test_no_pooling_leaves_the_image() -> None:
     np.testing.assert_array_equal(Downsample("none", 3, dtype=jnp.float32, rngs=nnx.Rngs(0))(x), x)
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5])
-def test_dropout_keeps_the_expectation_and_drops_its_share(rate: float) -> None:
-    n = 100_000
-    dropped = np.asarray(jax.jit(dropout)(jnp.ones(n), jnp.float32(rate), jax.random.key(0)))
-    zeros = (dropped == 0).mean()
-    assert abs(zeros - rate) < 5 * np.sqrt(rate * (1 - rate) / n)
-    np.testing.assert_allclose(dropped[dropped != 0], 1 / (1 - rate), rtol=1e-6)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("rate", [0.002, 0.01, 0.1, 0.3, 0.5])
+def test_dropout_keeps_the_expectation_and_drops_its_share(rate: float, dtype: jnp.dtype) -> None:
+    """In bfloat16, too, which rounds 0.998 to 0.996 and would then draw from 256 numbers."""
+    n = 1_000_000
+    dropped = jax.jit(dropout)(jnp.ones(n, dtype), jnp.float32(rate), jax.random.key(0))
+    assert dropped.dtype == dtype
+    dropped = np.asarray(dropped, np.float64)
+    deviation = np.sqrt(rate * (1 - rate) / n)
+    assert abs((dropped == 0).mean() - rate) < 5 * deviation
+    scale = np.asarray(jnp.asarray(1 / (1 - rate), dtype), np.float64)  # rounded once
+    np.testing.assert_allclose(dropped[dropped != 0], scale, rtol=1e-6)
+    assert abs(dropped.mean() - 1) < jnp.finfo(dtype).eps / 4 + 5 * deviation / (1 - rate)
 
 
 def test_dropout_without_key_or_rate_is_the_identity() -> None:
