@@ -16,6 +16,7 @@ from ecojax.frontier.stated import check
 from ecojax.settings import read_configurations, resolve
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
@@ -68,18 +69,21 @@ def search(
         own_meter = meter
     if resume:
         if out is None:
-            raise InputError("--resume needs the study's folder; add --out FOLDER")
+            raise InputError(f"{option('resume')} needs the study's folder; add {option('out', 'FOLDER')}")
         _go_on(Path(out), config, options, own_meter, listener, on_data, stop, migrate=migrate)
         return Study.open(out)
     if migrate:
-        raise InputError("--migrate goes on with a study in another space; add --resume and --out FOLDER")
+        raise InputError(
+            f"{option('migrate')} goes on with a study in another space; add {option('resume')} and "
+            f"{option('out', 'FOLDER')}"
+        )
     enqueue_source = None
     if "enqueue" in options:
-        enqueue_source = "the option enqueue"
+        enqueue_source = option("enqueue")
         if isinstance(options["enqueue"], str | Path):
             enqueue_source = str(options["enqueue"])
             options["enqueue"] = read_configurations(Path(enqueue_source))
-    settings, source = resolve(config, options)
+    settings, origins = resolve(config, options)
     folder = Path(out) if out is not None else _free_folder(settings.dataset)
     check_vacant(folder)
 
@@ -87,8 +91,8 @@ def search(
     from ecojax.session.crew import assemble
     from ecojax.session.queue import queue_of
 
-    with assemble(settings, source, meter=own_meter, on_data=on_data) as crew:
-        queue = queue_of(settings, crew.task.space, enqueue_source or source, listener)
+    with assemble(settings, origins, meter=own_meter, on_data=on_data) as crew:
+        queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         settings = settings.model_copy(update={"enqueue": queue})  # a resumed search needs no other study
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
         with StudyStore.create(folder, record) as store:
@@ -118,8 +122,8 @@ def _go_on(
 
     with StudyStore.open(folder, write=True) as store:
         check(folder, store.settings())
-        settings, changes, source = resumed(store, config, options, migrate=migrate)
-        with assemble(settings, source, meter=meter, on_data=on_data) as crew:
+        settings, changes, origins = resumed(store, config, options, migrate=migrate)
+        with assemble(settings, origins, meter=meter, on_data=on_data) as crew:
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)

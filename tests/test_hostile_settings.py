@@ -211,3 +211,15 @@ def test_dots_that_are_no_key_are_welcome(tmp_path) -> None:
     assert read_config(path)["space"]["width"]["choices"] == numbers
     path.write_text("a.b.c.d.e.f = 1")
     assert read_config(path) == {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}
+
+
+def test_families_that_no_file_names_are_the_datasets_own_with_and_without_a_config(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 1")
+    without, _ = resolve(None, {"dataset": "digits"})
+    assert (
+        resolve(path, {"dataset": "digits"})[0].families == without.families == ["mlp", "convnet", "linear"]
+    )
+    assert resolve(path, {"dataset": "digits", "families": ["mlp"]})[0].families == ["mlp"]
+    path.write_text('dataset = "cifar10"')
+    assert resolve(path, {})[0].families == resolve(None, {"dataset": "cifar10"})[0].families

@@ -12,6 +12,7 @@ from ecojax.cli.export import export
 from ecojax.cli.frontier import frontier
 from ecojax.cli.measure import measure
 from ecojax.cli.search import search
+from ecojax.wording import on_the_command_line
 
 LONGEST = 2000  # characters of a complaint
 
@@ -61,6 +62,11 @@ def ecojax(
 
 def main() -> None:
     """Runs the command line; every failure is one sentence on standard error and a non-zero status."""
+    with on_the_command_line():
+        sys.exit(_run())
+
+
+def _run() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
@@ -74,7 +80,7 @@ def main() -> None:
         if debug:
             raise
         status = _complain(*_sentence(error))
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
 
 
 def _sentence(error: Exception) -> tuple[str, int]:

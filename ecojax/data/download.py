@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ecojax.data.progress import OnProgress, Progress
 from ecojax.errors import DataError
+from ecojax.wording import option
 
 _CHUNK = 1 << 18
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
@@ -107,7 +108,7 @@ def fetch(
         raise DataError(f"{folder} cannot take {archive.file_name}: {error.strerror or error}") from error
     raise DataError(
         f"{archive.url} cannot be had: {reason}; try again later (a part is kept and continued), or put the file at "
-        f"{target}, or name a mirror in ECOJAX_MIRROR, or give a --data-dir where the dataset is prepared"
+        f"{target}, or name a mirror in ECOJAX_MIRROR, or give a {option('data_dir')} where the dataset is prepared"
     )
 
 

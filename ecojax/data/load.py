@@ -1,9 +1,10 @@
 """`load`: a dataset's name to its arrays, split and ready to train on."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
 from ecojax.data.splits import stratified_draw
 from ecojax.errors import DataError, InputError
+from ecojax.wording import option
 
 _CARVED_TEST_FRACTION = 0.2  # of the training images, where nothing else is published to test on
 _CARVED_TEST_SEED = 0  # never the user's: every study of a dataset has the same test set
@@ -32,6 +34,7 @@ def load(
     download: bool = True,
     on_progress: OnProgress | None = None,
     available_memory: AvailableMemory = available_memory_bytes,
+    named: Callable[[str, Any], str] = option,
 ) -> ImageDataset:
     """Load an image-classification dataset into memory, but for its test set, which is looked over and put back.
 
@@ -50,6 +53,7 @@ def load(
         download: whether a dataset that is not there may be fetched, and prepared in `data_dir`.
         on_progress: called with a `Progress` every little while.
         available_memory: how many bytes may be taken; None where unknown.
+        named: what an error calls an argument and its value.
 
     Raises:
         InputError: a size or the seed is impossible.
@@ -65,7 +69,7 @@ def load(
         found = locate(name, data_folder, download=download, on_progress=on_progress)
         source = decoded.source(found, cache_folder, available_memory)
 
-    plan = _plan(source, train_size, validation_size)
+    plan = _plan(source, train_size, validation_size, named)
     require_memory(
         source.bytes_of(plan.train_size + plan.validation_size + plan.test_size),
         f"dataset {name!r} with {plan.train_size} training, {plan.validation_size} validation and {plan.test_size} "
@@ -133,7 +137,9 @@ class _Plan(NamedTuple):
         return self.test_split == "train"
 
 
-def _plan(source: Source, train_size: int | None, validation_size: int | None) -> _Plan:
+def _plan(
+    source: Source, train_size: int | None, validation_size: int | None, named: Callable[[str, Any], str]
+) -> _Plan:
     sizes = {split: size for split, size in source.sizes.items() if size}
     if "train" not in sizes:
         raise DataError(
@@ -151,18 +157,20 @@ def _plan(source: Source, train_size: int | None, validation_size: int | None) -
         most, default = pool - 1, max(1, round(fraction * pool))
     else:
         most = default = sizes["validation"]
-    validation = _within("validation-size", validation_size, default, most, source.name)
+    validation = _within("validation_size", validation_size, default, most, source.name, named)
     if validation_split == "train":
         pool -= validation
-    train = _within("train-size", train_size, pool, pool, source.name)
+    train = _within("train_size", train_size, pool, pool, source.name, named)
     return _Plan(train, validation, validation_split, test_size, test_split)
 
 
-def _within(option: str, asked: int | None, default: int, most: int, name: str) -> int:
+def _within(
+    key: str, asked: int | None, default: int, most: int, name: str, named: Callable[[str, Any], str]
+) -> int:
     size = default if asked is None else asked
     if not 1 <= size <= most:
         raise InputError(
-            f"--{option} is {size}, and of {name!r} it can be 1 to {most} images; give a number in this range"
+            f"{named(key, size)} is out of range; of {name!r} it can be 1 to {most} images: give a number in this range"
         )
     return size
 
@@ -187,6 +195,7 @@ def _read_test(
     if identity.of_images(images, labels, index) != digest:
         raise DataError(
             f"the test set of {source.name!r} is another than when the search began; put back what was there, and go "
-            "on with --resume"
+            "on with "
+            f"{option('resume')}"
         )
     return _take(images, labels, np.arange(size) if index is None else index)

@@ -16,6 +16,7 @@ from ecojax.data.prepared import PreparedDataset
 from ecojax.data.progress import OnProgress
 from ecojax.errors import DataError
 from ecojax.install import how_to_install
+from ecojax.wording import option
 
 # name[/config][:version]; a second colon or a leading namespace would send TFDS to the network for its registries.
 _NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:[0-9*]+\.[0-9*]+\.[0-9*]+)?", re.ASCII)
@@ -123,7 +124,7 @@ def _prepare(
     from ecojax.data.prepare import RECIPES, prepare
 
     absent = f"dataset {name!r} is not prepared in {data_dir}"
-    elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and --data-dir"
+    elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and {option('data_dir')}"
     ours = builder.name in RECIPES
     if not ours and find_spec("tensorflow") is None:
         raise DataError(

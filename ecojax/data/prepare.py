@@ -21,6 +21,7 @@ from ecojax.data.dataset import Images
 from ecojax.data.download import Archive, fetch
 from ecojax.data.progress import OnProgress, Progress
 from ecojax.errors import DataError
+from ecojax.wording import option
 
 Contents = tuple[dict[str, Examples], dict[str, list[str]]]  # examples by split, class names by label
 
@@ -83,7 +84,7 @@ def prepare(
     except OSError as error:
         raise DataError(
             f"dataset {name!r} cannot be prepared in {data_dir} ({error.strerror or error}); give a "
-            f"--data-dir that can be written"
+            f"{option('data_dir')} that can be written"
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ecojax.errors import InputError
 from ecojax.execute.boards import Board, besides, closed_boards, open_boards
 from ecojax.install import CUDA_PLUGINS, clashing_cuda, how_to_install
+from ecojax.wording import option
 
 ROCM_PLUGINS = ("jax_rocm60_plugin", "jax_rocm7_plugin")
 TPU_LIBRARIES = ("libtpu",)
@@ -24,7 +25,7 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     Raises InputError where there is no such device, or fewer than workers.
     """
     if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers} makes no sense; ask for at least 1.")
+        raise InputError(f"{option('workers', workers)} makes no sense; ask for at least 1.")
     chosen = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
     if device == "cpu" or (device == "auto" and chosen == "cpu"):
         return [{"JAX_PLATFORMS": "cpu"} for _ in range(workers or 1)]
@@ -32,7 +33,7 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
         boards, unopened = _visible(nvml, os.environ)
         if boards:
             if clash := clashing_cuda():
-                raise InputError(f"{clash}; or compute on the CPU with --device cpu.")
+                raise InputError(f"{clash}; or compute on the CPU with {option('device', 'cpu')}.")
             if workers is not None and workers > len(boards):
                 raise _too_many(
                     workers, f"{len(boards)} visible GPU{'s' * (len(boards) > 1)}{besides(unopened)}"
@@ -48,8 +49,8 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
             ]
         if unopened and device == "gpu":
             raise InputError(
-                f"--device gpu was asked for, but CUDA shows no GPU that this process may open{besides(unopened)}; ask "
-                "for one in its job, and look at CUDA_VISIBLE_DEVICES and nvidia-smi."
+                f"{option('device', 'gpu')} was asked for, but CUDA shows no GPU that this process may "
+                f"open{besides(unopened)}; ask for one in its job, and look at CUDA_VISIBLE_DEVICES and nvidia-smi."
             )
     others = {"gpu": ROCM_PLUGINS, "tpu": TPU_LIBRARIES, "auto": ROCM_PLUGINS + TPU_LIBRARIES}
     if _installed(others[device]):  # these JAX finds by itself
@@ -63,7 +64,9 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
         if device == "gpu"
         else "run where there is one, with jax[tpu] installed"
     )
-    raise InputError(f"--device {device} was asked for, but there is none that JAX can use here; {remedy}.")
+    raise InputError(
+        f"{option('device', device)} was asked for, but there is none that JAX can use here; {remedy}."
+    )
 
 
 def closed() -> list[str]:
@@ -73,8 +76,8 @@ def closed() -> list[str]:
 
 def _too_many(workers: int, have: str) -> InputError:
     return InputError(
-        f"--workers {workers} is more than a device for each: there is room for {have}. Metering needs a device to "
-        "itself; ask for fewer, or add hosts with Ray."
+        f"{option('workers', workers)} is more than a device for each: there is room for {have}. Metering needs a "
+        "device to itself; ask for fewer, or add hosts with Ray."
     )
 
 

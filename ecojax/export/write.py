@@ -17,6 +17,7 @@ from ecojax.export.description import Description
 from ecojax.export.label import check_label, energy_label, write_label
 from ecojax.export.records import write_record
 from ecojax.study import Trial
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network
@@ -93,7 +94,7 @@ def _whole_folder(to: Path) -> Iterator[Path]:
                 parent.rmdir()
         if isinstance(error, OSError):
             raise InputError(
-                f"cannot write the model to '{to}': {error.strerror or error}; choose another --to"
+                f"cannot write the model to '{to}': {error.strerror or error}; choose another {option('to')}"
             ) from None
         raise
 
@@ -103,7 +104,7 @@ def _require_vacant(target: Path) -> None:
         entry = next(target.iterdir(), None)
         if entry is not None:
             raise InputError(
-                f"'{target}' is not empty ('{entry.name}'), nothing was written; choose another --to"
+                f"'{target}' is not empty ('{entry.name}'), nothing was written; choose another {option('to')}"
             )
     elif target.exists() or target.is_symlink():
         raise InputError(f"'{target}' is a file; give a folder that is empty or does not exist yet")

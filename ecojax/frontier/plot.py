@@ -14,6 +14,7 @@ from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.study import Study
 from ecojax.frontier.table import SPREADS
 from ecojax.study import METRICS, Trial
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,9 @@ def plot(study: Study, path: Path | str) -> None:
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"cannot draw '{path}': its suffix must be one of {', '.join(FORMATS)}")
     if not study.complete():
-        raise InputError(f"study '{study.name}' has no complete trial to draw; search on with --resume")
+        raise InputError(
+            f"study '{study.name}' has no complete trial to draw; search on with {option('resume')}"
+        )
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("wb") as file:

@@ -14,6 +14,7 @@ from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
 from ecojax.install import how_to_install
 from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,7 +145,9 @@ class Study:
             missing = "none of its trials is complete"
             if self.complete():
                 missing = f"no complete trial meets the constraints {json.dumps(self.constraints)}"
-            raise InputError(f"study '{self.name}' has no frontier yet: {missing}; search on with --resume")
+            raise InputError(
+                f"study '{self.name}' has no frontier yet: {missing}; search on with {option('resume')}"
+            )
         return members
 
     # Which one

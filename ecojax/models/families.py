@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
-from ecojax.space import Choice, Int, Parameter
+from ecojax.space import Choice, Float, Int, Parameter
+from ecojax.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -20,19 +21,25 @@ ImageShape = tuple[int, int, int]
 _NORM = Choice("norm", ("batch", "none"), default="batch")
 _ACTIVATION = Choice("activation", ("relu", "silu", "gelu"), default="relu")
 
+# What no network of ours comes near; it keeps a slip of the finger from asking for all the memory there is.
+MOST_CHANNELS = 1 << 14
+MOST_BLOCKS = 64  # of one kind in a network
+
 
 @dataclass(frozen=True)
 class Family:
     """A named set of architectures.
 
     `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
-    `module()` imports and gives the Flax class, whose keywords are those parameters' names. A class with a method
+    `module()` imports and gives the Flax class, whose keywords are those parameters' names; `widest` are the same
+    parameters with all that the class can build, to which tables and pins may extend the search. A class with a method
     `fit(images)` computes some of its weights from training images before the first step.
     """
 
     name: str
     parameters: Callable[[ImageShape], tuple[Parameter, ...]]
     module: Callable[[], Any]
+    widest: tuple[Parameter, ...] = ()
 
     def architecture(self, configuration: Mapping[str, Any], image_shape: ImageShape) -> dict[str, Any]:
         """The part of `configuration` that shapes the network; an inactive parameter takes its default.
@@ -61,7 +68,9 @@ class Family:
 def family(name: str) -> Family:
     """The family called `name`. Raises `InputError` naming those there are."""
     if name not in FAMILIES:
-        raise InputError(f"unknown model family '{name}'; there are {', '.join(FAMILIES)}")
+        raise InputError(
+            f"unknown model family '{name}'{did_you_mean(name, FAMILIES)}; there are {', '.join(FAMILIES)}"
+        )
     return FAMILIES[name]
 
 
@@ -132,8 +141,42 @@ def _airbench() -> Any:
 
 
 FAMILIES = {
-    "convnet": Family("convnet", _convnet_parameters, _convnet),
-    "mlp": Family("mlp", _mlp_parameters, _mlp),
+    "convnet": Family(
+        "convnet",
+        _convnet_parameters,
+        _convnet,
+        (
+            Int("stages", 0, MOST_BLOCKS),
+            Int("depth", 1, MOST_BLOCKS),
+            Int("width", 1, MOST_CHANNELS),
+            Float("growth", 0.1, 8.0),
+            Int("kernel", 1, 255),
+            Choice("block", ("plain", "residual", "depthwise")),
+            Choice("pooling", ("max", "average", "stride", "none")),
+            Choice("head", ("average", "flatten")),
+            _NORM,
+            _ACTIVATION,
+        ),
+    ),
+    "mlp": Family(
+        "mlp",
+        _mlp_parameters,
+        _mlp,
+        (Int("hidden_layers", 0, MOST_BLOCKS), Int("hidden_width", 1, MOST_CHANNELS), _NORM, _ACTIVATION),
+    ),
     "linear": Family("linear", lambda image_shape: (), _linear),
-    "airbench": Family("airbench", _airbench_parameters, _airbench),
+    "airbench": Family(
+        "airbench",
+        _airbench_parameters,
+        _airbench,
+        (
+            Int("first_width", 1, MOST_CHANNELS),
+            Int("second_width", 1, MOST_CHANNELS),
+            Int("third_width", 1, MOST_CHANNELS),
+            Int("group_depth", 1, MOST_BLOCKS),
+            Choice("pooling_place", ("before", "after", "end")),
+            Choice("residual", (False, True)),
+            Choice("test_views", ("none", "mirror", "mirror_shift")),
+        ),
+    ),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ecojax.errors import InputError
 from ecojax.study.amounts import JOULES, SECONDS, amount
+from ecojax.wording import option
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class Budget:
     joules: float | None = None
 
     @classmethod
-    def of(cls, evaluations: int, text: str | None = None) -> "Budget":
-        """A budget from a count and a text such as "2h", "90min" or "50Wh".
+    def of(cls, evaluations: int, text: str | None = None, *, named: str = "") -> "Budget":
+        """A budget from a count and a text such as "2h", "90min" or "50Wh", which errors call `named`.
 
         Raises `InputError` for a count below 1 and for a text that is no positive time or energy.
         """
         if evaluations < 1:
-            raise InputError(f"--evaluations {evaluations} leaves nothing to do; give at least 1")
+            raise InputError(f"{option('evaluations', evaluations)} leaves nothing to do; give at least 1")
         if text is None:
             return cls(evaluations)
         if (seconds := _positive(text, SECONDS)) is not None:
@@ -32,7 +33,8 @@ class Budget:
         if (joules := _positive(text, JOULES)) is not None:
             return cls(evaluations, joules=joules)
         raise InputError(
-            f"--budget '{text}' is no positive time or energy; write for instance 30min, 2h, 500kJ or 50Wh"
+            f"{named or option('budget', text)} is no positive time or energy; "
+            "write for instance 30min, 2h, 500kJ or 50Wh"
         )
 
     def spent(self, *, evaluations: int, seconds: float, joules: float) -> str | None:
@@ -46,11 +48,13 @@ class Budget:
         return None
 
 
-def seconds_of(text: str) -> float:
+def seconds_of(text: str, *, named: str = "") -> float:
     """Seconds, from a text such as "90s" or "10min". Raises `InputError` for one that is no positive time."""
     seconds = _positive(text, SECONDS)
     if seconds is None:
-        raise InputError(f"--trial-timeout '{text}' is no positive time; write for instance 90s, 10min or 2h")
+        raise InputError(
+            f"{named or option('trial_timeout', text)} is no positive time; write for instance 90s, 10min or 2h"
+        )
     return seconds
 
 

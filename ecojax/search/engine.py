@@ -26,6 +26,7 @@ from ecojax.search.sampling import Sobol
 from ecojax.search.variator import Variator
 from ecojax.space import Configuration, SearchSpace
 from ecojax.space.priors import Prior
+from ecojax.wording import option
 
 PROPOSERS = ("assisted", "nsga2", "local", "sobol", "random")
 RANDOM_DRAWS = 2000
@@ -79,14 +80,16 @@ class Engine:
         prior: Prior | None = None,
     ):
         if population < 2:
-            raise InputError(f"--population {population} is too small: crossing needs at least 2 parents")
+            raise InputError(
+                f"{option('population', population)} is too small: crossing needs at least 2 parents"
+            )
         if objectives < 1:
             raise InputError("a search needs at least one objective")
         if proposer not in PROPOSERS:
-            raise InputError(f"--proposer '{proposer}' is unknown; there are {', '.join(PROPOSERS)}")
+            raise InputError(f"{option('proposer', proposer)} is unknown; there are {', '.join(PROPOSERS)}")
         if replicate < 0:
             raise InputError(
-                f"--replicate {replicate} is no interval; give a number of trials, or 0 for never"
+                f"{option('replicate', replicate)} is no interval; give a number of trials, or 0 for never"
             )
         require_packages(proposer)
         self.space, self.objectives, self.population, self.seed = space, objectives, population, seed

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
 from ecojax.execute.executor import End, Executor, Job, Maker
+from ecojax.origins import Origins
 from ecojax.session.workplace import Workplace, load_task, precision_on
 from ecojax.settings import SearchSettings
+from ecojax.wording import option, speaks_of_options
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
@@ -61,7 +63,7 @@ def call(executor: Executor, method: str, *arguments: Any, **keywords: Any) -> A
 @contextmanager
 def assemble(
     settings: SearchSettings,
-    source: str,
+    origins: Origins | str,
     *,
     meter: "Meter | None" = None,
     on_data: "Callable[[Progress], None] | None" = None,
@@ -75,13 +77,13 @@ def assemble(
     require_packages(settings.proposer)
     with ExitStack() as stack:
         if meter is not None or (settings.executor == "inline" and settings.meter_device is None):
-            executor, task, turns = _inline(stack, settings, source, meter, on_data)
+            executor, task, turns = _inline(stack, settings, origins, meter, on_data)
         else:
-            executor, task, turns = _apart(stack, settings, source, on_data)
+            executor, task, turns = _apart(stack, settings, origins, on_data)
         stack.enter_context(executor)
         described = call(executor, "describe")
         if described["resolved_precision"] != task.precision:
-            task = load_task(settings, source, described["resolved_precision"])
+            task = load_task(settings, origins, described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
         yield Crew(executor, task, _of_data(task) | described, turns, notes)
 
@@ -89,7 +91,7 @@ def assemble(
 def _inline(
     stack: ExitStack,
     settings: SearchSettings,
-    source: str,
+    origins: Origins | str,
     meter: "Meter | None",
     on_data: "Callable[[Progress], None] | None",
 ) -> "tuple[Executor, ImageClassification, Turns]":
@@ -97,8 +99,8 @@ def _inline(
 
     for name in ("workers", "trial_timeout", "ray_address"):
         if getattr(settings, name) is not None and settings.executor == "inline":
-            raise InputError(f"--{name.replace('_', '-')} needs workers; leave --executor inline out")
-    workplace = Workplace(settings, source, meter=meter, on_data=on_data)
+            raise InputError(f"{option(name)} needs workers; leave {option('executor', 'inline')} out")
+    workplace = Workplace(settings, origins, meter=meter, on_data=on_data)
     stack.callback(workplace.close)
     return InlineExecutor(workplace), workplace.task, Turns(None)
 
@@ -106,7 +108,7 @@ def _inline(
 def _apart(
     stack: ExitStack,
     settings: SearchSettings,
-    source: str,
+    origins: Origins | str,
     on_data: "Callable[[Progress], None] | None",
 ) -> "tuple[Executor, ImageClassification, Turns]":
     import jax
@@ -115,14 +117,22 @@ def _apart(
     jax.config.update("jax_platforms", "cpu")
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
-    task = load_task(settings, source, precision, on_data)
+    task = load_task(settings, origins, precision, on_data)
     # of all searches of this user on this host: none is to compute while another meters
     folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
 
     def maker(of: SearchSettings) -> Maker:
         record = of.model_dump(mode="json", exclude_none=True)
-        return Maker(MAKER, {"settings": record, "source": source, "turns": str(folder)})
+        return Maker(
+            MAKER,
+            {
+                "settings": record,
+                "origins": origins,
+                "turns": str(folder),
+                "command_line": speaks_of_options(),
+            },
+        )
 
     if settings.meter_device is None:
         return _workers(settings, maker), task, Turns(folder)
@@ -160,9 +170,11 @@ def _workers(
     from ecojax.execute.places import places
 
     if settings.ray_address is not None:
-        raise InputError("--ray-address is of --executor ray; add that, or leave it out")
+        raise InputError(
+            f"{option('ray_address')} is of {option('executor', 'ray')}; add that, or leave it out"
+        )
     if settings.executor == "inline":
-        raise InputError("--meter-device needs workers; leave --executor inline out")
+        raise InputError(f"{option('meter_device')} needs workers; leave {option('executor', 'inline')} out")
     environments = places(settings.device, settings.workers)
     if but is not None and "CUDA_VISIBLE_DEVICES" in but:
         environments = [
@@ -170,8 +182,8 @@ def _workers(
         ]
         if not environments:
             raise InputError(
-                f"--meter-device {settings.meter_device} leaves no GPU to train on; leave it out, or train with "
-                "--device cpu"
+                f"{option('meter_device', settings.meter_device)} leaves no GPU to train on; leave it out, or train "
+                f"with {option('device', 'cpu')}"
             )
     return LocalExecutor(maker(settings), environments=environments, log_folder=None)
 
@@ -183,12 +195,12 @@ def _place_of(meter_device: str) -> dict[str, str]:
     device, _, number = meter_device.partition(":")
     if device not in ("cpu", "gpu", "tpu") or (number and not number.isdecimal()):
         raise InputError(
-            f"--meter-device '{meter_device}' is no device; write cpu, gpu or, for instance, gpu:1"
+            f"{option('meter_device', meter_device)} is no device; write cpu, gpu or, for instance, gpu:1"
         )
     found = places(device, None)
     if int(number or 0) >= len(found):
         raise InputError(
-            f"--meter-device {meter_device} is not there: this host has {len(found)} of that kind"
+            f"{option('meter_device', meter_device)} is not there: this host has {len(found)} of that kind"
         )
     return found[int(number or 0)]
 

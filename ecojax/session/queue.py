@@ -6,6 +6,7 @@ from ecojax.search.loop import Listener
 from ecojax.search.warm_start import completed, distinct, mapped
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration, SearchSpace
+from ecojax.wording import option
 
 
 def queue_of(
@@ -17,10 +18,10 @@ def queue_of(
     for folder in settings.start_from:
         members = Study.open(folder).frontier()
         if not members:
-            note(f"--from {folder}: the study has no frontier; nothing of it is tried")
+            note(f"{option('start_from', folder)}: the study has no frontier; nothing of it is tried")
         for trial in members:
             try:
                 queue.append(mapped(space, trial.configuration))
             except InputError as error:
-                note(f"--from {folder}: trial {trial.id} is skipped: {error}")
+                note(f"{option('start_from', folder)}: trial {trial.id} is skipped: {error}")
     return distinct(space, queue)

@@ -1,15 +1,18 @@
 """What may change when a study goes on, and what must not."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError, StudyError
+from ecojax.origins import Origins, keys_of
 from ecojax.search.loop import Listener
 from ecojax.search.migration import adopter, difference, migrated
-from ecojax.settings import SearchSettings, check, option_name, read_config, restore
+from ecojax.settings import SearchSettings, check, read_config, restore
 from ecojax.space import SearchSpace
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.space import Configuration
@@ -48,16 +51,19 @@ QUEUED = ("enqueue", "start_from")  # the study has a queue of its own
 
 def resumed(
     store: StudyStore, config: str | Path | None, options: Mapping[str, Any], *, migrate: bool
-) -> tuple[SearchSettings, dict[str, Any], str]:
-    """The settings to go on with, those of them that are new, and what they came from.
+) -> tuple[SearchSettings, dict[str, Any], Origins]:
+    """The settings to go on with, those of them that are new, and where they came from.
 
     Raises `InputError` for an option that differs from the study's and may not.
     """
+    source = f"the study '{store.folder}'" if config is None else str(config)
+    given = Origins(source, frozenset(keys_of(options)))
     options = dict(options)
     if config is not None:
         if not migrate:
             raise InputError(
-                "--resume goes on with the study's own settings; leave --config out, or add --migrate for its space"
+                f"{option('resume')} goes on with the study's own settings; leave {option('config')} out, or add "
+                f"{option('migrate')} for its space"
             )
         table = read_config(Path(config))
         check(table, source=str(config))
@@ -67,15 +73,17 @@ def resumed(
     known = {name: value for name, value in stored.items() if name in SearchSettings.model_fields}
     for name, value in options.items():
         if name in QUEUED:
-            raise InputError(f"--resume goes on with the study's own queue; leave {option_name(name)} out")
-        if name not in resumable and _as_json(name, value) != known.get(name):
             raise InputError(
-                f"{option_name(name)} {value} differs from the study '{store.folder}' "
-                f"({known.get(name)}); leave it out, or start a new study with another --out"
+                f"{option('resume')} goes on with the study's own queue; leave {option(name)} out"
+            )
+        if name not in resumable and not _as_in_the_study(name, value, known):
+            raise InputError(
+                f"{given.named(name, value)} differs from the study '{store.folder}' ({known.get(name)}); leave it "
+                f"out, or start a new study with another {option('out')}"
             )
     changes = {name: value for name, value in options.items() if name in resumable}
-    source = f"the study '{store.folder}'" if config is None else str(config)
-    return restore(stored, changes, source=source), changes, source
+    settings, origins = restore(stored, changes, source=source)
+    return settings, changes, replace(origins, given=origins.given & given.given)
 
 
 def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
@@ -105,7 +113,7 @@ def note_flops_counted_otherwise(
         (listener or Listener()).noted(
             f"flops of {older} trials are an older ecojax's count by XLA, which has elementwise arithmetic, too; from "
             "here on they are of matrix products and convolutions alone, some percent fewer: the two hardly compare; "
-            f"for figures of one kind, start a new study with --from {store.folder}"
+            f"for figures of one kind, start a new study with {option('start_from', str(store.folder))}"
         )
 
 
@@ -140,7 +148,8 @@ def in_the_space(
     if not migrate:
         raise StudyError(
             f"the study '{folder}' searched another space: {changed}; go on with the ecojax and settings that it was "
-            f"begun with, add --migrate to keep what lies in the new space, or start a new study with --from {folder}"
+            f"begun with, add {option('migrate')} to keep what lies in the new space, or start a new study with "
+            f"{option('start_from', str(folder))}"
         )
     trials = store.trials()
     queue = [migrated(configuration, written, space) for configuration in settings.enqueue]
@@ -152,8 +161,8 @@ def in_the_space(
     store.set("enqueue", settings.enqueue)
     kept = [adopted for adopted in map(adopter_of(store, space), trials) if adopted is not None]
     (listener or Listener()).noted(
-        f"--migrate: {changed}; of {len(trials)} trials {len(kept)} lie in the new space, the others stay in the study "
-        "and out of the search"
+        f"{option('migrate')}: {changed}; of {len(trials)} trials {len(kept)} lie in the new space, the others "
+        "stay in the study and out of the search"
     )
     return settings
 
@@ -164,6 +173,9 @@ def adopter_of(store: StudyStore, space: SearchSpace) -> "Callable[[Trial], Conf
     return adopter([(of["until"], SearchSpace.from_records(of["space"])) for of in earlier], space)
 
 
-def _as_json(name: str, value: Any) -> Any:
-    """An option as the study stores it."""
-    return SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)
+def _as_in_the_study(name: str, value: Any, stored: Mapping[str, Any]) -> bool:
+    """Whether an option says what the study holds; one that adds to a file's, as pins do, may say a part of it."""
+    given = SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)
+    if name in ("pin", "constraints") and isinstance(given, dict):
+        return bool({**stored.get(name, {}), **given} == stored.get(name))
+    return bool(given == stored.get(name))

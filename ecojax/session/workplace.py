@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.install import how_to_install
+from ecojax.origins import Origins
 from ecojax.settings import SearchSettings
+from ecojax.wording import option, speak_of_options
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
@@ -25,7 +27,7 @@ class Workplace:
     """Evaluates configurations on this process's device. Its methods take and give plain records.
 
     Args:
-        settings: of the search. source: what they came from, for errors.
+        settings: of the search. origins: where they came from, for errors.
         meter: one to use in place of that of the settings; it stays open.
         turns: a folder in which those who compute on this host's processors take turns; None where nobody else does.
         on_data: hears of downloads and decoding.
@@ -37,7 +39,7 @@ class Workplace:
     def __init__(
         self,
         settings: SearchSettings,
-        source: str,
+        origins: Origins | str,
         *,
         meter: "Meter | None" = None,
         turns: str | None = None,
@@ -54,7 +56,7 @@ class Workplace:
         self._own_meter = meter is None
         self.meter = meter or open_meter(settings.meter, watts_per_core=settings.watts_per_core)
         try:
-            self.task = load_task(settings, source, self.precision, on_data)
+            self.task = load_task(settings, origins, self.precision, on_data)
             stops = settings.early_stop and can_stop(settings.objectives)
             self.evaluator = Evaluator(
                 self.task,
@@ -130,13 +132,17 @@ class Workplace:
         if device_kind is not None and here != device_kind:
             raise StudyError(
                 f"a worker computes on '{here}' and the study's energy is of '{device_kind}': figures of two devices "
-                "do not compare; give the search workers of one kind, or name one to meter on with --meter-device"
+                "do not compare; give the search workers of one kind, or name one to meter on with "
+                f"{option('meter_device')}"
             )
 
 
-def make(settings: Mapping[str, Any], source: str, turns: str | None = None) -> Workplace:
-    """A `Workplace`, from settings as the study stores them."""
-    return Workplace(SearchSettings.model_validate(dict(settings)), source, turns=turns)
+def make(
+    settings: Mapping[str, Any], origins: Origins | str, turns: str | None = None, command_line: bool = False
+) -> Workplace:
+    """A `Workplace`, from settings as the study stores them; its errors speak as the driver's do."""
+    speak_of_options(command_line)
+    return Workplace(SearchSettings.model_validate(dict(settings)), origins, turns=turns)
 
 
 def _turns(folder: str | None) -> "Turns":
@@ -150,7 +156,7 @@ def _turns(folder: str | None) -> "Turns":
 
 def load_task(
     settings: SearchSettings,
-    source: str,
+    origins: Origins | str,
     precision: str,
     on_data: "Callable[[Progress], None] | None" = None,
 ) -> "ImageClassification":
@@ -158,6 +164,7 @@ def load_task(
     from ecojax.data import load
     from ecojax.tasks import ImageClassification
 
+    origins = Origins.of(origins)
     dataset = load(
         settings.dataset,
         data_dir=settings.data_dir,
@@ -165,14 +172,15 @@ def load_task(
         validation_size=settings.validation_size,
         seed=settings.seed,
         on_progress=on_data,
+        named=origins.named,
     )
     task = ImageClassification(
-        dataset, settings.families, precision, tables=settings.space, pins=settings.pin, source=source
+        dataset, settings.families, precision, tables=settings.space, pins=settings.pin, source=origins
     )
     if settings.inference_batch > len(dataset.x_train):
         raise DataError(
-            f"--inference-batch {settings.inference_batch} exceeds the {len(dataset.x_train)} training images that "
-            "energy is measured on; lower it or raise --train-size"
+            f"{origins.named('inference_batch', settings.inference_batch)} exceeds the {len(dataset.x_train)} training "
+            f"images that energy is measured on; lower it or raise {option('train_size')}"
         )
     task.space  # noqa: B018 - refuses an impossible one before anything is written
     return task
@@ -199,7 +207,7 @@ def select_device(device: str) -> str:
             else "run where there is one"
         )
         raise InputError(
-            f"--device {device} was asked for, but JAX finds only {backend} here; {remedy}, or drop it"
+            f"{option('device', device)} was asked for, but JAX finds only {backend} here; {remedy}, or drop it"
         )
     return backend
 

@@ -10,7 +10,8 @@ when = { block = ["plain", "residual"] }
 prior = { mean = 16, factor = 2 }
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -28,6 +29,7 @@ from pydantic import (
 from ecojax.errors import InputError
 from ecojax.space.parameters import Choice, Float, Int, Parameter
 from ecojax.space.space import SearchSpace
+from ecojax.spelling import did_you_mean
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 
@@ -95,7 +97,8 @@ def parameter_from_table(name: str, table: Any, *, source: str) -> Parameter:
     try:
         return _ADAPTER.validate_python(dict(table)).parameter(name)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error, prefix=f'space.{name}')}") from None
+        keys = {key for kind in (_FloatTable, _IntTable, _ChoiceTable) for key in kind.model_fields}
+        raise InputError(f"{source}: {explain(error, prefix=f'space.{name}', known=keys)}") from None
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 
@@ -109,20 +112,32 @@ def space_from_tables(tables: Mapping[str, Any], *, source: str) -> SearchSpace:
         raise InputError(f"{source}: {error}") from None
 
 
-def explain(error: ValidationError, *, prefix: str = "") -> str:
-    """The first complaint of a pydantic error as a sentence: which key, what it holds, what would be right."""
+def explain(error: ValidationError, *, prefix: str = "", known: Iterable[str] = ()) -> str:
+    """The first complaint of a pydantic error as a sentence: which key, what it holds, what would be right.
+
+    `known` are the keys among which the one that an unknown key may have meant is looked for.
+    """
     complaint = error.errors(include_url=False)[0]
     discriminators = {"float", "int", "choice", "list[union[bool,int,float,str]]"}
     path = [str(part) for part in complaint["loc"] if str(part) not in discriminators]
     key = ".".join(part for part in [prefix, *path] if part)
     kind, context, given = complaint["type"], complaint.get("ctx", {}), complaint.get("input")
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'; remove it or correct its spelling"
+        return f"unknown key '{key}'{did_you_mean(path[-1], known)}; remove it or correct its spelling"
     if kind == "missing":
         return f"key '{key}' is missing; add it"
     if kind == "union_tag_not_found":
         return f'key \'{key}.type\' is missing; it is "float", "int" or "choice"'
     if kind == "union_tag_invalid":
         return f'{key}.type = {context.get("tag")!r} is unknown; it is "float", "int" or "choice"'
+    return f"{key} = {given!r}: {objection(complaint)}"
+
+
+def objection(complaint: Mapping[str, Any]) -> str:
+    """What a complaint of pydantic objects to a value, without its key."""
     message = complaint["msg"]
-    return f"{key} = {given!r}: {message[:1].lower()}{message[1:]}"
+    message = message[:1].lower() + message[1:]
+    if complaint["type"] == "literal_error":
+        choices = re.findall("'([^']*)'", complaint.get("ctx", {}).get("expected", ""))
+        message += did_you_mean(complaint.get("input"), choices)
+    return message

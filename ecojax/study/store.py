@@ -25,6 +25,7 @@ from ecojax.study.inside import misplaced
 from ecojax.study.record import figures, record, scalars, table, texts
 from ecojax.study.schema import foreign_schema
 from ecojax.study.trial import Status, Trial
+from ecojax.wording import option
 
 APPLICATION_ID = 0x45434F4A  # "ECOJ": tells our database from any other in the same place
 SCHEMA_VERSION = 1
@@ -82,7 +83,7 @@ class StudyStore:
             os.close(descriptor)
         except OSError as error:
             raise StudyError(
-                f"cannot write the study to '{folder}': {error.strerror}; choose another --out"
+                f"cannot write the study to '{folder}': {error.strerror}; choose another {option('out')}"
             ) from None
         lock = None
         try:
@@ -105,7 +106,7 @@ class StudyStore:
                 os.unlink(temporary)
             if isinstance(error, sqlite3.Error | OSError):
                 raise StudyError(
-                    f"cannot write the study to '{folder}': {error}; choose another --out"
+                    f"cannot write the study to '{folder}': {error}; choose another {option('out')}"
                 ) from None
             raise
 
@@ -438,14 +439,18 @@ def check_vacant(folder: Path) -> None:
             if entry.name != LOCK and not entry.name.startswith(".study-")
         ]
     except OSError as error:
-        raise StudyError(f"cannot read '{folder}': {error.strerror}; choose another --out") from None
+        raise StudyError(
+            f"cannot read '{folder}': {error.strerror}; choose another {option('out')}"
+        ) from None
     if DATABASE in entries:
         raise StudyError(
-            f"'{folder}' already holds a study; add --resume to go on with it, or choose another --out"
+            f"'{folder}' already holds a study; add {option('resume')} to go on with it, or choose another "
+            f"{option('out')}"
         )
     if entries:
         raise StudyError(
-            f"'{folder}' holds other files ('{sorted(entries)[0]}'), nothing was written; choose another --out"
+            f"'{folder}' holds other files ('{sorted(entries)[0]}'), nothing was written; choose "
+            f"another {option('out')}"
         )
 
 
@@ -530,7 +535,7 @@ def _acquire(folder: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise StudyError(
-            f"the study '{folder}' is being written by another process; wait for it, or choose another --out"
+            f"the study '{folder}' is being written by another process; wait for it, or choose another {option('out')}"
         ) from None
     return descriptor
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from ecojax.errors import InputError
 from ecojax.models import family
+from ecojax.origins import Origins
 from ecojax.space import Choice, Float, Parameter, SearchSpace
 from ecojax.space.parameters import describe_domain
 from ecojax.space.tables import parameter_from_table
+from ecojax.spelling import did_you_mean
 
 ImageShape = tuple[int, int, int]
 
@@ -47,35 +49,79 @@ def compose_space(
     *,
     tables: Mapping[str, Any] | None = None,
     pins: Mapping[str, Any] | None = None,
-    source: str = "the search settings",
+    widest: Iterable[Parameter] = (),
+    source: str | Origins = "the search settings",
 ) -> SearchSpace:
     """`parameters`, with the user's `tables` in place of those of the same name, and `pins` held at one value.
 
     A table keeps the condition of the parameter it replaces unless it states its own. A parameter that no
-    pinned parent ever activates is dropped. Raises `InputError` naming `source` and the key for a parameter
-    that nothing here knows, a stated condition on values that its parent never takes, or a pin that is no value
-    of its parameter.
+    pinned parent ever activates is dropped. `widest` holds what networks and trainings can be made of: neither a table
+    nor a pin may go beyond. Raises `InputError` naming the origin and the key for a parameter that nothing here knows,
+    values that nothing can be made of, a stated condition on values that its parent never takes, a pin that is no
+    value of its parameter, and an option for a parameter that the pins leave without a use.
     """
+    origins = Origins.of(source)
     space = {parameter.name: parameter for parameter in parameters}
+    limits = {parameter.name: parameter for parameter in widest}
     for name, table in (tables or {}).items():
-        _require_known(name, space, f"{source}: space.{name}")
-        parameter = parameter_from_table(name, table, source=source)
+        _require_known(name, space, origins.place(f"space.{name}"))
+        parameter = parameter_from_table(name, table, source=str(origins))
+        if name in limits:
+            _require_buildable(parameter, limits[name], origins.place(f"space.{name}"))
         space[name] = parameter if "when" in table else replace(parameter, when=space[name].when)
     for name, table in (tables or {}).items():
         if "when" in table:  # what a user asks for is never dropped silently
             _require_possible(space[name], space, f"{source}: space.{name}")
     for name, value in (pins or {}).items():
-        _require_known(name, space, f"{source}: pin.{name}")
-        space[name] = _pinned(space[name], value, f"{source}: pin.{name}")
+        _require_known(name, space, origins.place(f"pin.{name}"))
+        place = origins.named(f"pin.{name}", value)
+        space[name] = _pinned(space[name], value, place)
+        if name in limits and not limits[name].contains(value):
+            raise InputError(f"{place}; what can be built takes {describe_domain(limits[name])}")
     try:
-        return SearchSpace(_reachable(space))
+        composed = SearchSpace(_reachable(space))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    for name in pins or {}:
+        if name not in composed and f"pin.{name}" in origins:
+            parents = " and ".join(
+                f"{parent} is {' or '.join(map(str, values))}" for parent, values in space[name].when.items()
+            )
+            raise InputError(
+                f"{origins.place(f'pin.{name}')} has no use here: '{name}' is searched only where {parents}; "
+                "leave it out"
+            )
+    return composed
 
 
 def _require_known(name: str, space: Mapping[str, Parameter], where: str) -> None:
     if name not in space:
-        raise InputError(f"{where} is no parameter of this search; there are {', '.join(sorted(space))}")
+        raise InputError(
+            f"{where} is no parameter of this search{did_you_mean(name, space)}; there are {', '.join(sorted(space))}"
+        )
+
+
+def _require_buildable(parameter: Parameter, limit: Parameter, where: str) -> None:
+    """Raises `InputError` where a table goes beyond what networks and trainings can be made of."""
+    takes = f"'{parameter.name}' takes {describe_domain(limit)}"
+    if isinstance(parameter, Choice):
+        for value in parameter.choices:
+            if not limit.contains(value):
+                raise InputError(f"{where} has the choice {value!r}{_close(value, limit)}; {takes}")
+    elif isinstance(limit, Choice):
+        raise InputError(
+            f'{where} has the type "{type(parameter).__name__.lower()}"; {takes}: make it a choice'
+        )
+    elif isinstance(parameter, Float) and not isinstance(limit, Float):
+        raise InputError(f'{where} has the type "float"; {takes}: make it an int')
+    else:
+        for key, value in (("low", parameter.low), ("high", parameter.high)):
+            if not limit.contains(value):
+                raise InputError(f"{where} has {key} = {value!r}; {takes}")
+
+
+def _close(value: Any, limit: Parameter) -> str:
+    return did_you_mean(value, map(str, limit.choices)) if isinstance(limit, Choice) else ""
 
 
 def _require_possible(parameter: Parameter, space: Mapping[str, Parameter], where: str) -> None:
@@ -93,7 +139,7 @@ def _pinned(parameter: Parameter, value: Any, where: str) -> Parameter:
     numeric = whole or (isinstance(value, float) and isinstance(parameter, Float))
     beyond = not isinstance(parameter, Choice) and numeric and 0 < value < math.inf
     if not (parameter.contains(value) or beyond):
-        raise InputError(f"{where} = {value!r}; it takes {describe_domain(parameter)}")
+        raise InputError(f"{where}{_close(value, parameter)}; it takes {describe_domain(parameter)}")
     return Choice(parameter.name, (value,), when=parameter.when)
 
 

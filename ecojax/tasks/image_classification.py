@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from ecojax.data import ImageDataset
 from ecojax.errors import InputError
 from ecojax.models import FAMILIES, family
+from ecojax.origins import Origins
 from ecojax.space import Choice, SearchSpace
 from ecojax.space.tables import explain
 from ecojax.tasks.composition import compose_space, family_parameters
-from ecojax.train.recipe import ALWAYS_ACTIVE, Recipe, recipe_parameters
+from ecojax.train.recipe import ALWAYS_ACTIVE, Recipe, recipe_parameters, widest_recipe
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network
@@ -70,7 +72,7 @@ class ImageClassification:
     """The task of telling `dataset`'s classes apart, in `precision` ("float32" or "bfloat16").
 
     `tables` and `pins` change the default space, as a configuration file's `[space]` and `[pin]` do; `source`
-    names that file in errors.
+    says where they came from, in errors.
     """
 
     dataset: ImageDataset
@@ -78,22 +80,34 @@ class ImageClassification:
     precision: str = "float32"
     tables: Mapping[str, Any] | None = None
     pins: Mapping[str, Any] | None = None
-    source: str = "the search settings"
+    source: str | Origins = "the search settings"
 
     @cached_property
     def space(self) -> SearchSpace:
         """Architecture and recipe in one space. Raises `InputError` for tables and pins that do not fit."""
         shape, images = self.dataset.image_shape, len(self.dataset.x_train)
-        parameters = [*family_parameters(self.families, shape), *recipe_parameters(shape, images)]
-        # a file may speak of several families, of which this search takes some
-        absent = {parameter.name for other in FAMILIES.values() for parameter in other.parameters(shape)} - {
-            parameter.name for parameter in parameters
-        }
-        tables, pins = (
-            {name: value for name, value in (given or {}).items() if name not in absent}
-            for given in (self.tables, self.pins)
-        )
-        space = compose_space(parameters, tables=tables, pins=pins, source=self.source)
+        origins = Origins.of(self.source)
+        for name in self.families:
+            try:
+                family(name)
+            except InputError as error:
+                raise InputError(f"{origins.named('families', name)}: {error}") from None
+        recipe = recipe_parameters(shape, images)
+        parameters = [*family_parameters(self.families, shape), *recipe]
+        widest = [*widest_recipe(shape), *(one for name in FAMILIES for one in FAMILIES[name].widest)]
+        tables, pins = dict(self.tables or {}), dict(self.pins or {})
+        of_others = (tables.keys() | pins.keys()) - {parameter.name for parameter in parameters}
+        if (
+            of_others
+        ):  # a file may speak of several families: right in the space of all, they are left out of this one
+            self._require_from_a_file(of_others, origins)
+            everything = [*family_parameters(tuple(FAMILIES), shape), *recipe]
+            compose_space(everything, tables=tables, pins=pins, widest=widest, source=origins)
+            tables, pins = (
+                {name: value for name, value in given.items() if name not in of_others}
+                for given in (tables, pins)
+            )
+        space = compose_space(parameters, tables=tables, pins=pins, widest=widest, source=origins)
         for name, parents in ALWAYS_ACTIVE.items():
             if name in space and set(space[name].when) - parents:
                 raise InputError(
@@ -103,11 +117,28 @@ class ImageClassification:
         sizes = batch_size.choices if isinstance(batch_size, Choice) else (batch_size.low, batch_size.high)
         for size in sizes:
             if not isinstance(size, int) or not 1 <= size <= images:
+                of_pin = "pin.batch_size"
+                place = origins.place(of_pin) if of_pin in origins else origins.source
                 raise InputError(
-                    f"{self.source}: batch_size reaches {size!r}; with {images} training images it is a whole number "
-                    f"from 1 to {images}: change [space.batch_size] or --train-size"
+                    f"{place}: batch_size reaches {size!r}; with {images} training images it is a whole number "
+                    f"from 1 to {images}: change [space.batch_size] or {option('train_size')}"
                 )
         return space
+
+    def _require_from_a_file(self, names: Collection[str], origins: Origins) -> None:
+        """Raises `InputError` where an option speaks of a parameter of families that are not searched."""
+        for key in (f"{table}.{name}" for table in ("space", "pin") for name in sorted(names)):
+            name = key.partition(".")[2]
+            owners = [
+                other.name
+                for other in FAMILIES.values()
+                if name in {parameter.name for parameter in other.parameters(self.dataset.image_shape)}
+            ]
+            if key in origins and owners:
+                raise InputError(
+                    f"{origins.place(key)}: '{name}' is a parameter of {' and '.join(owners)}, and this search is over "
+                    f"{' and '.join(self.families)}; leave it out, or add {option('families', owners[0])}"
+                )
 
     @cached_property
     def inputs(self) -> "ImageInputs":

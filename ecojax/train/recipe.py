@@ -20,6 +20,7 @@ NEUTRAL = {
 }
 # Where a schedule begins and ends, as shares of the peak; triangle as published (arXiv 2404.00498).
 SCHEDULES = {"cosine": (0.0, 0.0), "linear": (0.0, 0.0), "triangle": (0.2, 0.07), "constant": (0.0, 1.0)}
+SMALLEST, LARGEST = 1e-37, 1e38  # of a rate: float32 has no smaller normal numbers, and no larger ones
 # What every training needs, and the parameters on which it may depend.
 ALWAYS_ACTIVE: dict[str, set[str]] = {
     "optimizer": set(),
@@ -70,6 +71,26 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
         Int("crop", 0, max(1, side // 8), default=0),
         Choice("crop_padding", ("zero", "reflect"), default="zero"),
         Int("cutout", 0, max(1, side // 4), default=0),
+    )
+
+
+def widest_recipe(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
+    """The parameters of the recipe with all that a training can take; `batch_size` depends on the data alone."""
+    side = min(image_shape[:2])
+    rates = ("sgd_learning_rate", "decoupled_sgd_learning_rate", "adamw_learning_rate", "muon_learning_rate")
+    return (
+        Choice("optimizer", ("sgd", "decoupled_sgd", "adamw", "muon")),
+        *(Float(name, SMALLEST, LARGEST) for name in (*rates, "norm_rate")),
+        Float("momentum", 0.0, 0.9999),
+        Float("weight_decay", 0.0, LARGEST),
+        Float("warmup", 0.0, 1.0),
+        Choice("schedule", tuple(SCHEDULES)),
+        Float("label_smoothing", 0.0, 1.0),
+        Float("dropout", 0.0, 0.99),
+        Choice("flip", (False, True)),
+        Int("crop", 0, max(1, side - 1)),
+        Choice("crop_padding", ("zero", "reflect")),
+        Int("cutout", 0, max(1, side)),
     )
 
 

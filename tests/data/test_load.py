@@ -90,11 +90,11 @@ def test_the_seed_chooses_the_validation_set():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"train_size": 0}, r"--train-size is 0.* 1 to 1150 "),
-        ({"train_size": 1151}, r"--train-size is 1151.* 1 to 1150 "),
-        ({"train_size": -5}, "--train-size is -5"),
-        ({"validation_size": 0}, "--validation-size is 0"),
-        ({"validation_size": 1438}, r"--validation-size is 1438.* 1 to 1437 "),
+        ({"train_size": 0}, r"train_size=0 .* 1 to 1150 "),
+        ({"train_size": 1151}, r"train_size=1151 .* 1 to 1150 "),
+        ({"train_size": -5}, "train_size=-5 "),
+        ({"validation_size": 0}, "validation_size=0 "),
+        ({"validation_size": 1438}, r"validation_size=1438 .* 1 to 1437 "),
         ({"seed": -1}, "seed is -1"),
     ],
 )
@@ -341,7 +341,7 @@ def test_a_dataset_stored_for_tensorflow_is_refused(tmp_path, monkeypatch):
 
 def test_a_dataset_too_large_for_the_host_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
-    with pytest.raises(DataError, match=r"0\.03 MB of memory and 0\.02 MB are available.*--train-size"):
+    with pytest.raises(DataError, match=r"0\.03 MB of memory and 0\.02 MB are available.*train.size"):
         load("mnist", data_dir=tmp_path, available_memory=lambda: 18_000)
     assert not (tmp_path / "cache").exists()
     assert len(load("mnist", data_dir=tmp_path, train_size=8, available_memory=lambda: 18_000).x_train) == 8

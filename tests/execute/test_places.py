@@ -123,7 +123,7 @@ def test_a_host_whose_boards_are_all_closed_says_so(plugins):
     plugins.add("jax_cuda12_plugin")
     nvml = FakeNvml(A, B, closed=[0, 1])
     with pytest.raises(
-        InputError, match=r"--device gpu .* may open; NVML's GPU 0 does not answer \(Insufficient"
+        InputError, match=r"device='gpu' .* may open; NVML's GPU 0 does not answer \(Insufficient"
     ):
         places("gpu", None, nvml=nvml)
     assert places("auto", 2, nvml=nvml) == [CPU] * 2
@@ -133,7 +133,7 @@ def test_a_host_whose_boards_are_all_closed_says_so(plugins):
 def test_more_workers_than_gpus_are_refused(plugins):
     plugins.add("jax_cuda12_plugin")
     for device in ("auto", "gpu"):
-        with pytest.raises(InputError, match=r"--workers 3 .* 2 visible GPUs"):
+        with pytest.raises(InputError, match=r"workers=3 .* 2 visible GPUs"):
             places(device, 3, nvml=FakeNvml(A, B))
 
 
@@ -153,18 +153,18 @@ def test_what_jax_finds_by_itself_has_one_worker_without_a_pin(plugins, device, 
     plugins.add(plugin)
     for asked in (device, "auto"):
         assert places(asked, None) == [{}]
-        with pytest.raises(InputError, match="--workers 2"):
+        with pytest.raises(InputError, match="workers=2"):
             places(asked, 2)
 
 
 @pytest.mark.parametrize("device", ["gpu", "tpu"])
 def test_a_device_that_is_not_there_is_refused(plugins, device):
-    with pytest.raises(InputError, match=f"--device {device}"):
+    with pytest.raises(InputError, match=f"device='{device}'"):
         places(device, None, nvml=FakeNvml(A))
 
 
 def test_no_workers_are_refused(plugins):
-    with pytest.raises(InputError, match="--workers 0"):
+    with pytest.raises(InputError, match="workers=0"):
         places("cpu", 0)
 
 

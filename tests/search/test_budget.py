@@ -32,7 +32,7 @@ def test_no_text_leaves_only_the_count() -> None:
 
 @pytest.mark.parametrize("evaluations", [0, -1, -(10**9)])
 def test_no_evaluations_are_refused(evaluations) -> None:
-    with pytest.raises(InputError, match=f"--evaluations {evaluations} leaves nothing to do"):
+    with pytest.raises(InputError, match=f"evaluations={evaluations} leaves nothing to do"):
         Budget.of(evaluations)
 
 

@@ -179,7 +179,7 @@ def test_an_archive_of_any_size_will_do() -> None:
 
 @pytest.mark.parametrize("population", [1, 0, -3])
 def test_too_small_a_population_is_refused(population) -> None:
-    with pytest.raises(InputError, match=f"--population {population} is too small"):
+    with pytest.raises(InputError, match=f"population={population} is too small"):
         engine(population=population)
 
 

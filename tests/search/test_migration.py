@@ -126,12 +126,12 @@ WIDER = {"hidden_width": {"type": "int", "low": 16, "high": 64, "step": 8, "defa
 
 def test_resuming_with_another_space_is_refused_unless_told_to(study) -> None:
     before = ecojax.Study.open(study)
-    with pytest.raises(InputError, match=r"--space .* differs from the study"):
+    with pytest.raises(InputError, match=r"space=.* differs from the study"):
         ecojax.search(out=study, resume=True, space=WIDER)
     assert ecojax.Study.open(study).settings == before.settings
-    with pytest.raises(InputError, match=r"--migrate .*add --resume"):
+    with pytest.raises(InputError, match=r"migrate=True .*add resume=True"):
         ecojax.search(**SMALL, out=study, migrate=True)
-    with pytest.raises(EcojaxError, match="--seed 9 differs"):
+    with pytest.raises(EcojaxError, match="seed=9 differs"):
         ecojax.search(out=study, resume=True, migrate=True, space=WIDER, seed=9)
 
 
@@ -142,7 +142,9 @@ def test_a_space_that_an_update_changed_is_refused_by_the_parameters_name(study)
         width = next(record for record in records if record["name"] == "hidden_width")
         width["high"] = 48
         store.set("space_records", records)
-    with pytest.raises(StudyError, match=r"high of parameter 'hidden_width' was 48 and is 24; .*--migrate"):
+    with pytest.raises(
+        StudyError, match=r"high of parameter 'hidden_width' was 48 and is 24; .*migrate=True"
+    ):
         ecojax.search(out=study, resume=True, evaluations=6)
     assert len(ecojax.Study.open(study).trials) == 4
     found = ecojax.search(out=study, resume=True, migrate=True, evaluations=6)
@@ -173,7 +175,7 @@ def test_a_file_brings_the_space_and_may_change_nothing_else(study, tmp_path) ->
         '[space.hidden_width]\ntype = "int"\nlow = 16\nhigh = 64\nstep = 8\ndefault = 16\n'
         "[[enqueue]]\nhidden_width = 64\n"
     )
-    with pytest.raises(InputError, match="add --migrate for its space"):
+    with pytest.raises(InputError, match="add migrate=True for its space"):
         ecojax.search(config=path, out=study, resume=True)
     found = ecojax.search(config=path, out=study, resume=True, migrate=True, evaluations=5)
     assert found.settings["space"] == WIDER
@@ -181,5 +183,5 @@ def test_a_file_brings_the_space_and_may_change_nothing_else(study, tmp_path) ->
     with pytest.raises(InputError, match=r"mine\.toml: unknown key 'optimizer'"):
         ecojax.search(config=path, out=study, resume=True, migrate=True)
     path.write_text('epochs = 2\n[space.hidden_width]\ntype = "int"\nlow = 8\nhigh = 32\n')
-    with pytest.raises(InputError, match="--epochs 2 differs"):
+    with pytest.raises(InputError, match="epochs = 2 differs"):
         ecojax.search(config=path, out=study, resume=True, migrate=True)

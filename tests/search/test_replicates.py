@@ -148,9 +148,9 @@ def test_what_is_queued_comes_before_replicates() -> None:
 
 
 def test_a_negative_interval_is_refused() -> None:
-    with pytest.raises(InputError, match="--replicate -1 is no interval"):
+    with pytest.raises(InputError, match="replicate=-1 is no interval"):
         Engine(SPACE, objectives=2, population=4, seed=0, replicate=-1)
-    with pytest.raises(InputError, match="--replicate: replicate = -1"):
+    with pytest.raises(InputError, match="replicate=-1: input"):
         resolve(None, {"replicate": -1})
 
 
@@ -169,7 +169,7 @@ def test_a_search_of_digits_repeats_and_exports_one_training(tmp_path) -> None:
     }
     out = tmp_path / "study"
     ecojax.search(**options, replicate=2, evaluations=4, out=out)
-    with pytest.raises(InputError, match="--replicate 0 differs from the study"):
+    with pytest.raises(InputError, match="replicate=0 differs from the study"):
         ecojax.search(out=out, resume=True, replicate=0)
     study = ecojax.search(out=out, resume=True, evaluations=5)
     assert [t.origin for t in study.trials if t.id in (2, 4)] == ["replicate", "replicate"]

@@ -11,11 +11,12 @@ from ecojax.errors import EcojaxError, InputError, StudyError
 from ecojax.search.engine import PROPOSERS
 from ecojax.search.loop import Listener
 from ecojax.search.warm_start import completed, distinct, mapped
-from ecojax.settings import SearchSettings, option_name, read_configurations, resolve
+from ecojax.settings import SearchSettings, read_configurations, resolve
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore
 from ecojax.trial.evaluator import Evaluator
 from ecojax.trial.outcome import Outcome
+from ecojax.wording import on_the_command_line, option
 
 SPACE = SearchSpace(
     [
@@ -103,10 +104,11 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, name, text, says) -> None:
 
 def test_the_settings_name_every_proposer_and_the_options_as_typed() -> None:
     assert get_args(SearchSettings.model_fields["proposer"].annotation) == PROPOSERS
-    assert option_name("start_from") == "--from"
-    with pytest.raises(InputError, match="--proposer: proposer = 'oracle'"):
+    with on_the_command_line():
+        assert option("start_from") == "--from"
+    with pytest.raises(InputError, match="proposer='oracle': input should be"):
         resolve(None, {"proposer": "oracle"})
-    with pytest.raises(InputError, match="--patience: patience = 0"):
+    with pytest.raises(InputError, match="patience=0: input"):
         resolve(None, {"patience": 0})
 
 
@@ -164,7 +166,7 @@ def test_a_search_begins_with_them_and_resumes_without_them(tmp_path, pretended)
     assert found.settings["patience"] == 9
     assert json.loads(json.dumps(found.settings["enqueue"])) == [t.configuration for t in found.trials[:4]]
     for name, value in (("enqueue", [{"hidden_width": 8}]), ("start_from", ["x"])):
-        with pytest.raises(InputError, match=f"leave {option_name(name)} out"):
+        with pytest.raises(InputError, match=f"leave {name} out"):
             ecojax.search(out=out, resume=True, **{name: value})
 
 

@@ -178,13 +178,13 @@ def test_the_second_ctrl_c_stops_at_once_and_leaves_no_process(tmp_path) -> None
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"executor": "inline", "workers": 2}, "--workers needs workers"),
-        ({"executor": "inline", "trial_timeout": "1s"}, "--trial-timeout needs workers"),
-        ({"ray_address": "auto"}, "--ray-address is of --executor ray"),
-        ({"trial_timeout": "soon"}, "--trial-timeout 'soon' is no positive time"),
-        ({"meter_device": "toaster"}, "--meter-device 'toaster' is no device"),
-        ({"meter_device": "cpu:1"}, "--meter-device cpu:1 is not there"),
-        ({"workers": 0}, "--workers"),
+        ({"executor": "inline", "workers": 2}, "workers needs workers"),
+        ({"executor": "inline", "trial_timeout": "1s"}, "trial_timeout needs workers"),
+        ({"ray_address": "auto"}, "ray_address is of executor='ray'"),
+        ({"trial_timeout": "soon"}, "trial_timeout='soon' is no positive time"),
+        ({"meter_device": "toaster"}, "meter_device='toaster' is no device"),
+        ({"meter_device": "cpu:1"}, "meter_device='cpu:1' is not there"),
+        ({"workers": 0}, "workers=0"),
     ],
 )
 def test_impossible_crews_are_refused_before_anything_is_written(tmp_path, options, says) -> None:
@@ -201,6 +201,6 @@ def test_a_worker_on_another_kind_of_device_is_told_apart(monkeypatch) -> None:
     assert workplace.evaluate(configuration, 1, device_kind=here) == (configuration, 1)
     assert workplace.evaluate(configuration, 1) == (configuration, 1)
     with pytest.raises(
-        StudyError, match=r"on 'cpu: .*' and the study's energy is of 'gpu: H100'.*--meter-device"
+        StudyError, match=r"on 'cpu: .*' and the study's energy is of 'gpu: H100'.*meter_device"
     ):
         workplace.evaluate(configuration, 1, device_kind="gpu: H100")

@@ -93,7 +93,7 @@ def require_whole(folder: Path) -> int:
 def test_a_study_that_finds_no_room_is_not_made(small_disk, left) -> None:
     fill(small_disk, but=left)
     folder = small_disk / "study"
-    with pytest.raises(StudyError, match=f"cannot write the study to '{folder}': .*choose another --out"):
+    with pytest.raises(StudyError, match=f"cannot write the study to '{folder}': .*choose another out"):
         StudyStore.create(folder, SETTINGS | {"notes": "x" * 50_000})
     assert not (folder / "study.db").exists()
     (small_disk / "filler").unlink()
@@ -221,7 +221,7 @@ def test_a_study_on_a_disk_that_is_only_read_is_read(tmp_path) -> None:
         assert require_whole(folder) == 2
         with pytest.raises(StudyError, match="read-only; make it writable or copy it"):
             StudyStore.open(folder, write=True)
-        with pytest.raises(StudyError, match=r"cannot write the study .*Read-only.*choose another --out"):
+        with pytest.raises(StudyError, match=r"cannot write the study .*Read-only.*choose another out"):
             StudyStore.create(place / "other", SETTINGS)
         assert not (place / "other").exists()
     assert search(folder, 3) == 1
@@ -264,7 +264,7 @@ for attempt in (lambda: StudyStore.open(folder, write=True), lambda: StudyStore.
     count, refused, not_made = done.stdout.splitlines()
     assert count == "2"
     assert "read-only; make it writable" in refused
-    assert "Permission denied; choose another --out" in not_made
+    assert "Permission denied; choose another out" in not_made
 
 
 # A database that is held

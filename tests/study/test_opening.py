@@ -43,7 +43,7 @@ def test_an_empty_folder_will_do(tmp_path, settings) -> None:
 
 def test_a_study_is_never_overwritten(folder, settings, contents) -> None:
     before = contents(folder)
-    with pytest.raises(StudyError, match=r"already holds a study; add --resume"):
+    with pytest.raises(StudyError, match=r"already holds a study; add resume=True"):
         StudyStore.create(folder, settings)
     assert contents(folder) == before
 
@@ -51,7 +51,7 @@ def test_a_study_is_never_overwritten(folder, settings, contents) -> None:
 def test_a_foreign_folder_is_left_alone(tmp_path, settings, contents) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(StudyError, match=r"holds other files \('thesis.tex'\).*--out"):
+    with pytest.raises(StudyError, match=r"holds other files \('thesis.tex'\).*another out"):
         StudyStore.create(tmp_path, settings)
     assert sorted(tmp_path.iterdir()) == before
     assert contents(tmp_path) == {"thesis.tex": b"years of work"}
@@ -73,7 +73,7 @@ def test_a_file_in_place_of_the_folder_is_left_alone(tmp_path, settings) -> None
 def test_an_unwritable_place_is_named(tmp_path, settings) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
-        with pytest.raises(StudyError, match=r"cannot write the study .*choose another --out"):
+        with pytest.raises(StudyError, match=r"cannot write the study .*choose another out"):
             StudyStore.create(tmp_path / "study", settings)
     finally:
         tmp_path.chmod(stat.S_IRWXU)
@@ -224,7 +224,7 @@ def test_a_full_disk_under_the_weights_ends_nothing(folder, monkeypatch) -> None
 def test_a_full_disk_under_a_new_study_leaves_none(tmp_path, settings, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(store_module, "_SCHEMA", "PRAGMA max_page_count = 1;" + store_module._SCHEMA)
-        with pytest.raises(StudyError, match=r"cannot write the study to .*full.*--out"):
+        with pytest.raises(StudyError, match=r"cannot write the study to .*full.*another out"):
             StudyStore.create(tmp_path / "study", settings)
     assert not (tmp_path / "study" / "study.db").exists()
     StudyStore.create(tmp_path / "study", settings).close()
