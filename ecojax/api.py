@@ -129,7 +129,8 @@ def _go_on(
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)
             for name in changes:
                 store.set(name, settings.model_dump(mode="json")[name])
-            store.set("versions", crew.facts["versions"])
+            for name in ("versions", "chance_accuracy"):  # an older study has no chance level
+                store.set(name, crew.facts[name])
             conduct(store, settings, crew, listener=listener, stop=stop)
 
 

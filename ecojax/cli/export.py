@@ -16,14 +16,19 @@ def export(
 ) -> None:
     """Write one model of STUDY to files: weights, configuration, model card and energy label.
 
-    A condition picks the cheapest model of the frontier that meets it. Load the result in Python with
-    `ecojax.load("model")`.
+    A condition picks the cheapest model of the frontier that meets it. The trial that was chosen is printed with its
+    figures; while there are others, none that is no better than chance is the cheapest. Load the result in Python
+    with `ecojax.load("model")`.
 
     \b
     ecojax export runs/c10 --pick knee --to model
     ecojax export runs/c10 --pick "accuracy>=0.6" --to model
     """
     from ecojax import api
+    from ecojax.frontier import Study
+    from ecojax.frontier.pick import in_words
 
-    folder = api.export_model(study, pick=pick, to=to)
+    opened = Study.open(study)
+    folder = api.export_model(opened, pick=pick, to=to)
+    typer.echo(in_words(opened, pick, opened.pick(pick)))
     typer.echo(f"wrote {folder}; load it with ecojax.load({str(folder)!r})")

@@ -3,19 +3,22 @@
 All of it goes to standard error; standard output belongs to results.
 """
 
+import math
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import duration, joules
+from ecojax.frontier.quantities import duration, joules, quantity, written
 from ecojax.frontier.repeats import by_configuration, merged
+from ecojax.search.constraints import violation
 from ecojax.search.loop import Listener
-from ecojax.study import Status, Trial
+from ecojax.study import METRICS, Status, Trial
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
@@ -34,8 +37,13 @@ class Silent(Listener):
         self.folder: Path | None = None
         self.planned = 0
         self._ended_here = 0
+        self.objectives: Sequence[str] = ("accuracy", "energy_per_sample_j")
+        self.constraints: Mapping[str, Mapping[str, float]] = {}
         self._standing: list[Trial] = []
         self._frontier: list[Trial] = []
+
+    def aiming(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]) -> None:
+        self.objectives, self.constraints = objectives, constraints
 
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         self.folder, self.planned = folder, evaluations
@@ -73,21 +81,44 @@ class Silent(Listener):
         return duration(left * (time.perf_counter() - self.began) / self._ended_here)
 
     def best(self) -> str:
-        """The two ends of the frontier of accuracy and energy so far."""
+        """The frontier so far at its ends: the best in each objective."""
         if not self._frontier:
             return "–"
-        accurate, cheap = self._frontier[0], self._frontier[-1]
-        return " … ".join(_point(trial) for trial in ([accurate] if accurate is cheap else [accurate, cheap]))
+        ends = [min(self._frontier, key=partial(_minimised, name)) for name in self.objectives]
+        return " … ".join(dict.fromkeys(map(self.point, ends)))
+
+    def point(self, trial: Trial) -> str:
+        """A trial in its objectives: "accuracy 97.6 %, energy 779 nJ"."""
+        return ", ".join(
+            f"{quantity(name).short} {written(name, trial.metrics.get(name, math.nan))}"
+            for name in self.objectives
+        )
 
     def _count(self, trial: Trial) -> None:
         self.counts[trial.status] += 1
         self.spent_j += trial.metrics.get("trial_energy_j", 0.0)
-        if trial.complete:
+        if (
+            trial.complete
+            and violation(trial.metrics, self.constraints) == 0
+            and all(math.isfinite(trial.metrics.get(name, math.nan)) for name in self.objectives)
+        ):
             # of those that were on the frontier: what it looks like so far needs no more
             groups = by_configuration([*self._standing, trial])
-            self._frontier = _non_dominated([merged(group) for group in groups])
+            self._frontier = self._non_dominated([merged(group) for group in groups])
             kept = {one.id for one in self._frontier}  # by its first trial
             self._standing = [one for group in groups if group[0].id in kept for one in group]
+
+    def _non_dominated(self, trials: list[Trial]) -> list[Trial]:
+        """In the objectives; of equal trials the earliest. Few at a time, so that plain comparisons will do."""
+        points = [tuple(_minimised(name, trial) for name in self.objectives) for trial in trials]
+        return [
+            trial
+            for place, (trial, point) in enumerate(zip(trials, points, strict=True))
+            if not any(
+                other != point and all(a <= b for a, b in zip(other, point, strict=True)) for other in points
+            )
+            and point not in points[:place]
+        ]
 
 
 class Log(Silent):
@@ -102,10 +133,11 @@ class Log(Silent):
     def trial_ended(self, trial: Trial) -> None:
         super().trial_ended(trial)
         ended = sum(self.counts.values())
-        what = _point(trial) if trial.complete else f"{trial.status}: {trial.error}"
+        took = written("trial_seconds", trial.metrics.get("trial_seconds", 0.0))
+        what = self.point(trial) if trial.complete else f"{trial.status}: {trial.error}"
         print(
             f"[{ended}/{self.planned}] trial {trial.id} ({trial.origin}) {what}, "
-            f"{trial.metrics.get('trial_seconds', 0.0):.1f} s; spent {joules(self.spent_j)}, left {self.time_left()}",
+            f"{took}; spent {joules(self.spent_j)}, left {self.time_left()}",
             file=sys.stderr,
             flush=True,
         )
@@ -206,15 +238,6 @@ def listening(*, quiet: bool) -> Iterator[Silent]:
         yield live
 
 
-def _point(trial: Trial) -> str:
-    accuracy, energy = trial.metrics["accuracy"], trial.metrics["energy_per_sample_j"]
-    return f"accuracy {accuracy:.4f} at {joules(energy)} an inference"
-
-
-def _non_dominated(trials: list[Trial]) -> list[Trial]:
-    """In accuracy and energy, by falling accuracy: a sweep over two objectives."""
-    kept: list[Trial] = []
-    for trial in sorted(trials, key=lambda t: (-t.metrics["accuracy"], t.metrics["energy_per_sample_j"])):
-        if not kept or trial.metrics["energy_per_sample_j"] < kept[-1].metrics["energy_per_sample_j"]:
-            kept.append(trial)
-    return kept
+def _minimised(name: str, trial: Trial) -> float:
+    value = trial.metrics[name]
+    return -value if METRICS[name].direction == "maximize" else value

@@ -40,6 +40,12 @@ class ImageDataset:
         return len(self.class_names)
 
     @property
+    def chance_accuracy(self) -> float:
+        """The validation accuracy of a guess: 1 over the classes, or the share of the most frequent class if larger."""
+        most_frequent = float(np.bincount(self.y_validation).max())
+        return max(1 / self.num_classes, most_frequent / len(self.y_validation))
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
         height, width, channels = self.x_train.shape[1:]

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import digits, joules, scale
+from ecojax.frontier.chance import Chance
+from ecojax.frontier.intervals import NORMAL_95
+from ecojax.frontier.quantities import digits, joules, scale, written
 from ecojax.study import Trial
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def model_card(
         f"Classifies images of {_shape(network)} into {network.num_classes} classes. Found and trained by ecojax, an "
         f"energy-aware model search on JAX: trial {trial.id} of the study {_code(settings.get('study') or 'unnamed')}.",
         f"**Energy per inference: {_interval(energy)}, {str(kind).upper()}.**",
+        *_at_chance(trial, settings),
         "## Figures",
         _table(("figure", "value"), _figures(trial, energy, settings)),
         "## Energy: how it was obtained",
@@ -67,18 +70,21 @@ def _figures(
         yield "test accuracy", _accuracy(metrics["test_accuracy"], None, _size(settings, "test"))
     else:
         yield "test accuracy", "not read"
+    chance = Chance.of(settings)
+    if chance is not None:
+        yield "accuracy of a guess", written("accuracy", chance.accuracy)
     yield "energy per inference", f"{_interval(energy)} ({kind})"
     if energy.get("latency_ms") is not None:
-        yield f"latency of a batch of {energy['batch_size']}", _quantity("latency_ms", energy["latency_ms"])
+        yield f"latency of a batch of {energy['batch_size']}", written("latency_ms", energy["latency_ms"])
     if "parameters" in metrics:
         yield "parameters", f"{metrics['parameters']:,.0f}"
     if "flops" in metrics:
         counted = trial.provenance.get("flops", "by XLA's count")
-        yield f"compute per inference, {_text(counted)}", _quantity("flops", metrics["flops"])
+        yield f"compute per inference, {_text(counted)}", written("flops", metrics["flops"])
     if energy.get("train_energy_j") is not None:
         yield "energy of its training", f"{joules(energy['train_energy_j'])} ({kind})"
     if energy.get("train_seconds") is not None:
-        yield "time of its training", f"{energy['train_seconds']:.1f} s"
+        yield "time of its training", written("train_seconds", energy["train_seconds"])
 
 
 def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[str]:
@@ -103,7 +109,10 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
             ("batch size", str(energy["batch_size"])),
             ("precision", _text(energy["precision"])),
             ("device", _text(energy["device"])),
-            ("windows", f"{energy['windows']}, {energy['metered_seconds']:.1f} s metered"),
+            (
+                "windows",
+                f"{energy['windows']}, {written('train_seconds', energy['metered_seconds'])} metered",
+            ),
             (
                 "interval wanted",
                 "reached" if energy["converged"] else "**not reached** within the time allowed",
@@ -182,10 +191,22 @@ def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str, repeats: Sequ
     yield f"Nothing is known of images that do not look like those of {_text(dataset)}, nor of fairness or robustness."
 
 
+def _at_chance(trial: Trial, settings: Mapping[str, Any]) -> Iterable[str]:
+    chance = Chance.of(settings)
+    if chance is not None and chance.is_beaten_by(trial) is False:
+        yield (
+            "> **No better than chance.** Its validation accuracy is not significantly better than a guess's, "
+            f"{written('accuracy', chance.accuracy)} (exact binomial test, one-sided, 95 %)."
+        )
+
+
 def _accuracy(share: float, error: float | None, size: int | None) -> str:
+    """The figure and half of its 95 % interval. Without a standard `error`, that of `size` images is taken."""
     if error is None and size:
-        error = math.sqrt(share * (1 - share) / size)
-    spread = "" if error is None else f" ± {100 * error:.2f} % (standard error)"
+        from ecojax.train.program import Judgement
+
+        error = Judgement(share, math.nan, size).standard_error
+    spread = "" if error is None else f" ± {100 * NORMAL_95 * error:.2f} % (95 % interval)"
     return f"{100 * share:.2f} %{spread}" + (f", n = {size:,}" if size else "")
 
 
@@ -197,11 +218,6 @@ def _interval(energy: Mapping[str, Any]) -> str:
     unit = scale("energy_per_sample_j", [figure])
     places = max(digits(figure * unit.factor), min(digits(half_width * unit.factor) - 2, 6))
     return f"{figure * unit.factor:.{places}f} ± {half_width * unit.factor:.{places}f} {unit.unit} (95 % interval)"
-
-
-def _quantity(metric: str, value: float) -> str:
-    unit = scale(metric, [value])
-    return f"{value * unit.factor:.{digits(value * unit.factor)}f} {unit.unit}"
 
 
 def _size(settings: Mapping[str, Any], part: str) -> int | None:

@@ -8,13 +8,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
+from ecojax.frontier.intervals import with_interval
+from ecojax.frontier.quantities import quantity, scale, written
 from ecojax.spelling import did_you_mean
 from ecojax.study import METRICS, Trial, selectable
 
 if TYPE_CHECKING:
     from ecojax.frontier.study import Study
 
-NAMES = ("knee", "best", "cheapest")
+NAMES = ("best", "knee", "cheapest")
 GRAMMAR = (
     "pick knee, best, cheapest, a trial's id, or bounds such as 'accuracy>=0.6' "
     "or 'accuracy>=0.6, energy_per_sample_j<=1e-4'"
@@ -72,6 +74,39 @@ def pick(study: "Study", text: str) -> Trial:
     return _by_id(study, int(text) if text.isdecimal() else _member(study, text).id)
 
 
+def in_words(study: "Study", text: str, trial: Trial) -> str:
+    """What the pick `text` chose, with its figures, and what a reader should know of the choice.
+
+    "cheapest: trial 37, accuracy 96.5 ± 2.3 %, energy 256 ± 3 nJ; cheaper but no better than chance: trial 12"
+    """
+    names = dict.fromkeys([*study.objectives, "accuracy", "test_accuracy"])
+    figures = [_figure(name, trial) for name in names if name in trial.metrics]
+    said = f"{text.strip()}: trial {trial.id}, {', '.join(figures)}"
+    if study.chance is None:
+        return said
+    level = written("accuracy", study.chance.accuracy)
+    if study.better_than_chance(trial) is False:
+        return f"{said}; warning: its accuracy is not significantly better than chance ({level})"
+    cost = _cost(study)
+    if text.strip() == "cheapest":
+        passed = [
+            str(member.id)
+            for member in study.frontier()
+            if study.better_than_chance(member) is False
+            and member.metrics.get(cost, math.inf) < trial.metrics.get(cost, math.inf)
+        ]
+        if passed:
+            said += (
+                f"; cheaper, but not significantly better than chance ({level}): trial {', '.join(passed)}"
+            )
+    return said
+
+
+def _figure(name: str, trial: Trial) -> str:
+    unit = scale(name, [trial.metrics[name]])
+    return f"{quantity(name).short} {with_interval(name, trial.metrics, unit)} {unit.unit}".rstrip()
+
+
 def _member(study: "Study", text: str) -> Trial:
     if text == "best":
         return study.require_frontier()[0]
@@ -86,9 +121,13 @@ def _member(study: "Study", text: str) -> Trial:
 
 
 def _cheapest(study: "Study", members: Sequence[Trial]) -> Trial:
+    cost = _cost(study)
+    return min(study.beyond_chance(members), key=lambda trial: trial.metrics.get(cost, math.inf))
+
+
+def _cost(study: "Study") -> str:
     costs = [name for name in study.objectives if METRICS[name].direction == "minimize"]
-    cost = costs[0] if costs else "energy_per_sample_j"
-    return min(members, key=lambda trial: trial.metrics.get(cost, math.inf))
+    return costs[0] if costs else "energy_per_sample_j"
 
 
 def _by_id(study: "Study", id_: int) -> Trial:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
-from ecojax.frontier.quantities import quantity, scale
+from ecojax.frontier.intervals import half_width_95
+from ecojax.frontier.quantities import quantity, scale, written
 from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.study import Study
-from ecojax.frontier.table import SPREADS
 from ecojax.study import METRICS, Trial
 from ecojax.wording import option
 
@@ -24,7 +24,6 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # From the palette of Okabe and Ito, which readers with any colour vision tell apart.
 _FRONTIER, _KNEE, _OTHERS, _INFEASIBLE = "#0072B2", "#D55E00", "#999999", "#CC79A7"
-_INTERVAL = {"energy_per_sample_j_ci95": 1.0}  # to the half width of 95 %; a standard error takes 1.96
 _LABEL_WIDTH, _LABEL_HEIGHT = 24, 14  # pixels of the figure, at its own resolution
 
 
@@ -113,6 +112,27 @@ def _draw_frontier(axes: "Axes", study: Study, members: Sequence[Trial], x: "_Ax
         label=name,
         zorder=3,
     )
+    at_chance = [trial for trial in members if study.better_than_chance(trial) is False]
+    if at_chance:
+        axes.plot(
+            x.values(at_chance),
+            y.values(at_chance),
+            "o",
+            markersize=5,
+            color="white",
+            markeredgecolor=_FRONTIER,
+            label=f"no better than chance ({len(at_chance)})",
+            zorder=3.5,
+        )
+        if y.metric == "accuracy" and study.chance is not None:
+            level = study.chance.accuracy
+            axes.axhline(
+                y.at(level),
+                color=_OTHERS,
+                linestyle=":",
+                linewidth=1,
+                label=f"chance ({written('accuracy', level)})",
+            )
     knee = study.knee()
     axes.plot(
         *(x.values([knee]), y.values([knee])),
@@ -206,15 +226,19 @@ class _Axis:
         self.log = METRICS[metric].direction == "minimize" and min(values) > 0
 
     def values(self, trials: Sequence[Trial]) -> list[float]:
-        return [trial.metrics[self.metric] * self._scale.factor for trial in trials]
+        return [self.at(trial.metrics[self.metric]) for trial in trials]
+
+    def at(self, value: float) -> float:
+        """Where a value of the metric stands on the axis."""
+        return value * self._scale.factor
 
     def intervals(self, trials: Sequence[Trial]) -> list[list[float]] | None:
         """Half widths of the 95 % intervals, below and above; a log axis has no room below zero."""
-        spread = SPREADS.get(self.metric, ("",))[0]
-        if not any(spread in trial.metrics for trial in trials):
+        halves = [half_width_95(self.metric, trial.metrics) for trial in trials]
+        if all(half is None for half in halves):
             return None
-        factor = self._scale.factor * _INTERVAL.get(spread, 1.96)
-        above = [trial.metrics.get(spread, 0.0) * factor for trial in trials]
+        finite = [half if half is not None and math.isfinite(half) else 0.0 for half in halves]
+        above = [half * self._scale.factor for half in finite]
         below = [
             min(half, 0.99 * value) if self.log else half
             for half, value in zip(above, self.values(trials), strict=True)

@@ -71,11 +71,13 @@ def written(metric: str, value: float) -> str:
 
 def joules(value: float) -> str:
     """An energy to three digits: "41.3 µJ"."""
-    power = _power(abs(value)) if value else 0
+    power = _power(abs(value)) if value and math.isfinite(value) else 0
     return _written(value * 10.0**-power, _PREFIXES[power] + "J")
 
 
 def _written(value: float, unit: str) -> str:
+    if not math.isfinite(value):
+        return "–"
     return f"{value:.{digits(value)}f} {unit}".rstrip()
 
 
@@ -85,7 +87,9 @@ def _power(size: float) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: `7 s`, `3 min 05 s`, `2 h 30 min`."""
+    """Seconds in words: `0.039 s`, `7.3 s`, `42 s`, `3 min 05 s`, `2 h 30 min`."""
+    if 0 < seconds < 9.95:
+        return f"{seconds:.2g} s"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ecojax.frontier.intervals import NORMAL_95
 from ecojax.study import METRICS, Trial
 
 REPEATS = "repeats"
@@ -29,7 +30,8 @@ def merged(trials: Sequence[Trial]) -> Trial:
     What a search can optimise counts by its mean over the trials that recorded it; `repeats` says how many trials there
     are. `energy_per_sample_j_ci95` covers the mean, by Student's t of the differences between the trials or by the
     trials' own intervals, whichever is wider. `accuracy_se` adds the differences' to that of the validation images,
-    which all trials share and repeats do not reduce. Every other figure, `test_accuracy` above all, is the first
+    which all trials share and repeats do not reduce; `accuracy_ci95` is its interval, with Student's t for the
+    differences. Every other figure, `test_accuracy` above all, is the first
     trial's own, and so are its id, seed and weights. A single trial is given back as it is.
     """
     first = trials[0]
@@ -53,17 +55,20 @@ def _spread(name: str, values: Sequence[float], trials: Sequence[Trial]) -> dict
     """The spread of the mean of `values`, under the name that it has among the metrics; nothing where it has none."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return {}
+    from ecojax.energy import half_width_95
+
     between = statistics.stdev(values) / math.sqrt(len(values))
     if name == "energy_per_sample_j":
-        from ecojax.energy import half_width_95
-
         own = _recorded("energy_per_sample_j_ci95", trials)
         within = math.sqrt(sum(half**2 for half in own)) / len(own) if own else 0.0
         return {"energy_per_sample_j_ci95": max(half_width_95(values), within)}
     if name == "accuracy":
         own = _recorded("accuracy_se", trials)
         images = statistics.fmean(own) if own else 0.0
-        return {"accuracy_se": math.hypot(between, images)}
+        return {
+            "accuracy_se": math.hypot(between, images),
+            "accuracy_ci95": math.hypot(half_width_95(values), NORMAL_95 * images),
+        }
     return {f"{name}_se": between} if f"{name}_se" in METRICS else {}
 
 

@@ -44,6 +44,7 @@ class _Stated(BaseModel):
     dataset_source: str | None = None
     seed: int | None = None
     inference_batch: Annotated[int, Field(ge=1)] | None = None
+    chance_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     splits: dict[str, _Part | int | str | None] = {}
     space_records: list[_Named] = []
     account: dict[str, Annotated[Finite, Field(ge=0)]] = {}

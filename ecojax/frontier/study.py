@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
-from ecojax.frontier.pick import conditions, pick, satisfying
+from ecojax.frontier.chance import Chance
+from ecojax.frontier.pick import NAMES, conditions, pick, satisfying
 from ecojax.frontier.provenances import provenances
+from ecojax.frontier.quantities import quantity, written
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
 from ecojax.install import how_to_install
@@ -42,6 +44,7 @@ class Study:
     trials: all trials by id, failed and running ones too.
     objectives: names of metrics, in the order the search was given them.
     constraints: bounds that a member of the frontier meets, as {metric: {"min" and/or "max": bound}}.
+    chance: what a guess is worth; None where the study does not say.
     """
 
     def __init__(self, folder: Path | str, settings: Mapping[str, Any], trials: Sequence[Trial]):
@@ -52,6 +55,7 @@ class Study:
         self.trials = list(trials)
         self.objectives: list[str] = list(self.settings["objectives"])
         self.constraints: dict[str, dict[str, float]] = dict(self.settings.get("constraints") or {})
+        self.chance = Chance.of(self.settings)
 
     @classmethod
     def open(cls, folder: Path | str) -> "Study":
@@ -108,7 +112,19 @@ class Study:
 
     def repeats_of(self, trial: Trial) -> list[Trial]:
         """The complete trials of `trial`'s configuration, itself among them, by id."""
-        return next((group for group in by_configuration(self.complete()) if trial in group), [])
+        groups = by_configuration(self.complete())
+        return next((group for group in groups if trial.id in [one.id for one in group]), [])
+
+    def better_than_chance(self, trial: Trial) -> bool | None:
+        """Whether the accuracy of `trial` is significantly better than a guess's (one-sided, 95 %, exact binomial).
+
+        None where the study does not say what a guess is worth, or the trial has no accuracy.
+        """
+        return None if self.chance is None else self.chance.is_beaten_by(trial)
+
+    def beyond_chance(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Those of `trials` that are not known to be no better than chance; all of them where there are none."""
+        return [trial for trial in trials if self.better_than_chance(trial) is not False] or list(trials)
 
     def _feasible_groups(self) -> list[list[Trial]]:
         from ecojax.search.constraints import violation
@@ -158,17 +174,19 @@ class Study:
         It lies farthest from the line between the frontier's two extremes, towards the ideal, with every objective
         scaled to [0, 1] (see `ecojax.frontier.knee`). Costs are taken as they are, not by their logarithm: a joule
         is a joule, and on a logarithmic axis the cheapest of models that have learnt next to nothing would win.
+        Members that are no better than chance do not count while there are others.
         Raises `InputError` when there is no frontier.
         """
         from ecojax.frontier.knee import knee
 
-        members = self.require_frontier()
+        members = self.beyond_chance(self.require_frontier())
         return members[knee(self._minimised(members))]
 
     def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
         """The feasible trial with the best `metric`, among those that satisfy `where`; of several, one on the frontier.
 
-        Repeats count by their mean, and it is as `frontier` gives it.
+        Repeats count by their mean, and it is as `frontier` gives it. Trials that are no better than chance do not
+        count while there are others.
 
         `where` holds bounds as `pick` takes them: "energy_per_sample_j<=1e-4". Raises `InputError` for an unknown
         metric, malformed bounds, and when no trial satisfies them.
@@ -179,6 +197,7 @@ class Study:
         recorded = [trial for trial in trials if metric in trial.metrics]
         if not recorded:
             raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
+        recorded = self.beyond_chance(recorded)
         members = {trial.id for trial in self.frontier()}
         return min(recorded, key=lambda t: (_minimised(metric, t.metrics[metric]), t.id not in members, t.id))
 
@@ -197,6 +216,8 @@ class Study:
         - several bounds, parted by commas or "and": the best of those that meet all, if one bounds a cost, and the
           cheapest otherwise.
 
+        The cheapest is that of the members whose accuracy is significantly better than chance, while there are any.
+
         Raises `InputError` for anything else, and when nothing matches, naming what the frontier offers.
         """
         return pick(self, text)
@@ -204,15 +225,17 @@ class Study:
     # How good
 
     def hypervolume_reference(self) -> dict[str, float] | None:
-        """The point that the hypervolume is measured from: accuracy 0, and the worst of every cost.
+        """The point that the hypervolume is measured from: accuracy at chance, and the worst of every cost.
 
-        The worst over all feasible configurations, in the metrics' units; None when there is none.
+        Chance is 0 where the study does not say what it is. The worst is over all feasible configurations, in the
+        metrics' units; None when there is none.
         """
         trials = self.configurations()
         if not trials:
             return None
+        chance = 0.0 if self.chance is None else self.chance.accuracy
         return {
-            name: 0.0
+            name: chance
             if METRICS[name].direction == "maximize"
             else max(trial.metrics.get(name, 0.0) for trial in trials)
             for name in self.objectives
@@ -222,10 +245,13 @@ class Study:
         """The share of the box between perfection and the reference that the frontier dominates, in [0, 1].
 
         Perfection is accuracy 1 at no cost. Give a `reference` like `hypervolume_reference()`'s to compare
-        studies: by default each is measured from its own. None when no feasible trial is complete.
+        studies: by default each is measured from its own. None when no feasible trial is complete, and when no member
+        is better in every objective than the study's own reference, as with a single trial, whose cost is also the
+        worst: `hypervolume_obstacle()` says so. Raises `InputError` for a reference at perfection.
         """
-        reference = reference or self.hypervolume_reference()
-        if reference is None:
+        own = reference is None
+        reference = self.hypervolume_reference() if reference is None else reference
+        if reference is None or (own and reference.get("accuracy", 0.0) >= 1):
             return None
         import numpy as np
 
@@ -234,10 +260,29 @@ class Study:
         axes = []
         for name, values in zip(self.objectives, self._minimised(self.frontier()).T, strict=True):
             if METRICS[name].direction == "maximize":
+                if reference[name] >= 1:
+                    raise InputError(
+                        f"the reference {name} = {reference[name]:g} leaves no box; give less than 1"
+                    )
                 axes.append((1 + values) / (1 - reference[name]))
             else:
                 axes.append(values / (reference[name] or 1.0))
-        return hypervolume(np.stack(axes, axis=1), np.ones(len(axes)))
+        volume = hypervolume(np.stack(axes, axis=1), np.ones(len(axes)))
+        return None if own and volume == 0 else volume
+
+    def hypervolume_obstacle(self) -> str | None:
+        """Why `hypervolume()` is None, in words; None where it is not."""
+        if self.hypervolume() is not None:
+            return None
+        reference = self.hypervolume_reference()
+        if reference is None:
+            return "no feasible trial is complete"
+        corner = " and ".join(
+            f"{quantity(name).short} {'above' if METRICS[name].direction == 'maximize' else 'below'} "
+            f"{written(name, bound)}"
+            for name, bound in reference.items()
+        )
+        return f"no member has {corner}, the corner that it is measured from"
 
     def provenance(self, metric: str) -> str | None:
         """How the figures of `metric` came about: "modeled (CPU time × 10 W per core, ...)", "computed", ...
@@ -272,11 +317,15 @@ class Study:
             ],
             "hypervolume": self.hypervolume(),
             "hypervolume_reference": self.hypervolume_reference(),
+            "hypervolume_obstacle": self.hypervolume_obstacle(),
+            "chance_accuracy": None if self.chance is None else self.chance.accuracy,
+            "picks": {text: self.pick(text).id for text in NAMES} if frontier else {},
             "frontier": [
                 {
                     "trial": trial.id,
                     "config": dict(trial.configuration),
                     "metrics": {name: _finite(trial.metrics.get(name)) for name in names},
+                    "better_than_chance": self.better_than_chance(trial),
                 }
                 for trial in frontier
             ],

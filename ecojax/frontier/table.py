@@ -8,22 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import digits, quantity, scale, written
+from ecojax.frontier.intervals import half_width_95, with_interval
+from ecojax.frontier.pick import NAMES
+from ecojax.frontier.quantities import quantity, scale, written
 from ecojax.frontier.repeats import repeats
 from ecojax.frontier.study import Study, metric_names
 from ecojax.study import Trial
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-# The spread of a metric, and what it is.
-SPREADS = {
-    "accuracy": ("accuracy_se", "± one standard error"),
-    "energy_per_sample_j": ("energy_per_sample_j_ci95", "± half of the 95 % interval"),
-    "latency_ms": ("latency_ms_se", "± one standard error of repeats"),
-    "train_energy_j": ("train_energy_j_se", "± one standard error of repeats"),
-    "train_seconds": ("train_seconds_se", "± one standard error of repeats"),
-}
 
 # As they stand in the table. Where it is narrow, the last of `_IMPORTANCE` go first.
 _SHOWN = (
@@ -41,7 +34,7 @@ _EXTRAS = ("flops", "train_energy_j", "train_seconds")
 _NETWORK_WIDTH = 16  # below this the column says nothing
 _NETWORK_ROOM = 24  # more than that, before the extras come in
 _GAP = 2  # between columns
-_KNEE = "◆"
+_KNEE, _AT_CHANCE = "◆", "†"
 
 
 @dataclass(frozen=True)
@@ -98,11 +91,20 @@ def render_table(study: Study, width: int) -> "RenderableType":
 
 def frontier_columns(study: Study) -> list[Column]:
     """All columns that the frontier's members have something in, in the order in which they are shown."""
-    members, knee = study.frontier(), study.knee()
+    members, knee = study.frontier(), study.knee().id
     trials = Column(
         "trial",
         "trial",
-        tuple(f"{_KNEE} {trial.id}" if trial is knee else str(trial.id) for trial in members),
+        tuple(
+            " ".join(
+                [
+                    *([_KNEE] if trial.id == knee else []),
+                    *([_AT_CHANCE] if study.better_than_chance(trial) is False else []),
+                    str(trial.id),
+                ]
+            )
+            for trial in members
+        ),
     )
     metrics = dict.fromkeys([*_SHOWN, *study.objectives, *study.constraints])
     counts = [repeats(trial) for trial in members]
@@ -137,7 +139,13 @@ def fitting(columns: Sequence[Column], objectives: Sequence[str], width: int) ->
 
 def notes(study: Study, columns: Sequence[str]) -> list[str]:
     """What the figures of `columns` are and where they come from, a line each; mixed provenances are called out."""
-    lines = [f"{_KNEE} knee: the pick by default", _counts(study)]
+    picks = {text: study.pick(text).id for text in NAMES}
+    others = ", ".join(f"{text}: trial {id_}" for text, id_ in picks.items() if text != "knee")
+    lines = [
+        f"{_KNEE} knee: trial {picks['knee']}, the pick by default; {others}",
+        *_at_chance(study),
+        _counts(study),
+    ]
     if study.constraints:
         bounds = ", ".join(
             f"{name} {sign} {bounds[side]:g}"
@@ -146,10 +154,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
             if side in bounds
         )
         lines.append(f"constraints: {bounds}; feasible trials: {len(study.feasible())}")
-    volume, reference = study.hypervolume(), study.hypervolume_reference()
-    if volume is not None and reference is not None:
-        corner = ", ".join(f"{quantity(name).short} {written(name, reference[name])}" for name in reference)
-        lines.append(f"hypervolume {volume:.4f} of the box that ends at {corner}")
+    lines.append(_hypervolume(study))
     batch = study.settings.get("inference_batch")
     meanings = {
         "accuracy": "validation images",
@@ -159,9 +164,8 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
         "repeats": "trials that the figures are means over; test accuracy and weights are the first one's",
     }
     for name in columns:
-        spread, meaning_of_spread = SPREADS.get(name, ("", ""))
-        recorded = any(spread in trial.metrics for trial in study.frontier())
-        what = [meanings.get(name, ""), meaning_of_spread if recorded else ""]
+        recorded = any(half_width_95(name, trial.metrics) is not None for trial in study.frontier())
+        what = [meanings.get(name, ""), "± half of the 95 % interval" if recorded else ""]
         provenance = study.provenance(name) or ""
         parts = [", ".join(filter(None, what)), "" if provenance == "computed" else provenance]
         if any(parts):
@@ -205,26 +209,47 @@ def _counts(study: Study) -> str:
     return f"trials: {counts or 'none'}"
 
 
+def _at_chance(study: Study) -> list[str]:
+    """What the mark of members at chance level means, where there are any."""
+    marked = [trial for trial in study.frontier() if study.better_than_chance(trial) is False]
+    if study.chance is None or not marked:
+        return []
+    level, images = written("accuracy", study.chance.accuracy), study.chance.images
+    over = f", over {images} validation images" if images else ""
+    which = (
+        "all members are, so picks are among them"
+        if len(marked) == len(study.frontier())
+        else "no pick by name"
+    )
+    return [
+        f"{_AT_CHANCE} accuracy not significantly better than chance ({level}; one-sided 95 %{over}): {which}"
+    ]
+
+
+def _hypervolume(study: Study) -> str:
+    volume, reference = study.hypervolume(), study.hypervolume_reference() or {}
+    if volume is None:
+        return f"hypervolume: none, for {study.hypervolume_obstacle()}"
+    chance = "" if study.chance is None else " (chance)"
+    corner = ", ".join(
+        f"{quantity(name).short} {written(name, bound)}{chance if name == 'accuracy' else ''}"
+        for name, bound in reference.items()
+    )
+    return f"hypervolume {volume:.4g} of the box between perfection and {corner}"
+
+
 def _metric_column(name: str, members: Sequence[Trial]) -> Column:
     """A metric's cells in one unit; where they span more than three decades, each in a unit of its own."""
     values = [trial.metrics[name] for trial in members if name in trial.metrics]
     common = scale(name, values)
     sizes = [abs(value) for value in values if value]
     wide = bool(sizes) and max(sizes) > 1e3 * min(sizes) and quantity(name).prefixed
-    spread = SPREADS.get(name, ("",))[0]
 
     def cell(trial: Trial) -> str:
-        unit = scale(name, [trial.metrics[name]]) if wide and name in trial.metrics else common
-        value = trial.metrics.get(name, math.nan) * unit.factor
-        if not math.isfinite(value):
+        if not math.isfinite(trial.metrics.get(name, math.nan)):
             return "–"
-        decimals = 1 if unit.unit == "%" else digits(value)
-        width = trial.metrics.get(spread, math.nan) * unit.factor
-        if 0 < width < 10.0**-decimals:
-            decimals = -math.floor(math.log10(width))  # an interval never rounds to nothing
-        text = f"{value:.{decimals}f}"
-        if spread in trial.metrics:
-            text += f" ± {width:.{decimals}f}"
+        unit = scale(name, [trial.metrics[name]]) if wide else common
+        text = with_interval(name, trial.metrics, unit)
         return f"{text} {unit.unit:{len(common.unit)}}" if wide else text
 
     unit = "" if wide else common.unit

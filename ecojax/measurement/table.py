@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import joules, written
+from ecojax.frontier.quantities import digits, joules, written
 from ecojax.measurement.run import Row
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
         energy = row.energy
         cells = [
             str(energy.batch_size),
-            f"{joules(energy.per_sample_j)} ± {energy.ci95_j / energy.per_sample_j:.1%}",
+            f"{joules(energy.per_sample_j)} ± {_percent(energy.ci95_j / energy.per_sample_j)}",
             "-" if energy.net_per_sample_j is None else joules(energy.net_per_sample_j),
             written("latency_ms", 1e3 * row.latency.p50_s),
             written("latency_ms", 1e3 * row.latency.p99_s),
@@ -67,9 +67,13 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
 
 def _throughput(row: Row) -> str:
     width = row.throughput_ci95_per_s
-    return f"{row.throughput_per_s:,.0f}" + (
-        "" if width is None else f" ± {width / row.throughput_per_s:.1%}"
-    )
+    rate = row.throughput_per_s
+    return f"{rate:,.{digits(rate)}f}" + ("" if width is None else f" ± {_percent(width / rate)}")
+
+
+def _percent(share: float) -> str:
+    """Two digits, however small: a width never rounds to nothing."""
+    return f"{100 * share:.2g} %"
 
 
 def _footnotes(rows: Sequence[Row], carbon: "Carbon | None") -> list[str]:

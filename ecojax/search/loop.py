@@ -42,6 +42,9 @@ ParentOf = Callable[[Mapping[str, Any], Iterable[Trial]], Trial | None]
 class Listener:
     """Hears what happens, and does nothing about it; a progress display or a log overrides what it wants to hear."""
 
+    def aiming(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]) -> None:
+        """What the search optimises and within which bounds; before it starts."""
+
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         """`trials` are those that the study holds already, of `evaluations` in all; they can be gone through once."""
 

@@ -47,6 +47,7 @@ def conduct(
     for note in crew.notes:
         listener.noted(note)
     task, bounds = crew.task, settings.bounds()
+    listener.aiming(settings.objectives, bounds)
     names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
     before_training = {name: bound for name, bound in bounds.items() if name in names}
     known = _known(crew, settings.inference_batch, names)

@@ -220,6 +220,7 @@ def _of_data(task: "ImageClassification") -> dict[str, Any]:
         "dataset_version": task.dataset.version,
         "dataset_source": task.dataset.source,
         "splits": task.dataset.splits,
+        "chance_accuracy": task.dataset.chance_accuracy,
         "inputs": task.inputs.to_record(),
         "space_records": task.space.to_records(),
     }

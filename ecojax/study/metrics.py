@@ -98,6 +98,9 @@ METRICS = {
             False,
             most=1,
         ),
+        Metric(
+            "accuracy_ci95", "minimize", "", "half width of the accuracy's 95 % interval, over repeats", False
+        ),
         Metric("latency_ms_se", "minimize", "ms", "standard error of the latency, over repeats", False),
         Metric("train_energy_j_se", "minimize", "J", "standard error of that energy, over repeats", False),
         Metric("train_seconds_se", "minimize", "s", "standard error of that time, over repeats", False),

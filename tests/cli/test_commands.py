@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,6 +99,10 @@ def test_frontier_plot(ecojax, study, tmp_path):
 def test_export_loads_back_with_the_trials_own_predictions(ecojax, study, tmp_path):
     """The exported model's test accuracy is the one that the search recorded for the trial."""
     answer = ecojax("export", study, "--pick", "best", "--to", tmp_path / "model")
+    assert re.match(
+        r"best: trial \d+, accuracy [\d.]+ ± [\d.]+ %, energy [\d.]+ ± [\d.]+ [nµ]J, test [\d.]+ %",
+        answer.out,
+    )
     assert answer.status == 0, answer.err
     model = package.load(tmp_path / "model")
     best = package.Study.open(study).best()
@@ -127,7 +132,7 @@ def test_a_log_line_a_trial_when_the_output_is_no_terminal(ecojax, tmp_path, sma
     assert answer.status == 0
     lines = [line for line in answer.err.splitlines() if line.startswith("[")]
     assert [line.split("]")[0] for line in lines] == ["[1/2", "[2/2"]
-    assert re.search(r"accuracy 0\.\d+ at [\d.]+ [pnµm]?J an inference", lines[0])
+    assert re.search(r"accuracy [\d.]+ %, energy [\d.]+ [pnµm]?J, [\d.]+ s; spent", lines[0])
     assert "modeled" in answer.out  # the frontier, at the end
 
 
@@ -153,9 +158,42 @@ def test_the_live_display_shows_what_a_search_is_doing(study):
     shown = console.file.getvalue()
     assert "3/5" in shown
     assert "done 3   failed 0   running 3 (" in shown
-    assert "frontier  accuracy 0." in shown
+    assert re.search(r"frontier  accuracy [\d.]+ %, energy [\d.]+ [pnµm]?J", shown)
     assert re.search(r"spent [\d.]+ k?J in", shown)
-    assert re.search(r"left \d+ ", shown)
+    assert re.search(r"left [\d.]+ (s|min)", shown)
+
+
+def test_the_display_shows_the_objectives_of_the_search():
+    """It spoke of accuracy and energy whatever was searched for, and took members beyond a bound."""
+    from ecojax.cli.progress import Silent
+    from ecojax.study import Status, Trial
+
+    def trial(id_, **metrics):
+        return Trial(id_, Status.COMPLETE, {"width": id_}, "sobol", id_, metrics)
+
+    listener = Silent()
+    listener.aiming(["latency_ms", "parameters", "accuracy"], {"flops": {"max": 1e6}})
+    first = trial(0, accuracy=0.9, latency_ms=2.0, parameters=5000.0, flops=1e5)
+    trials = [
+        first,
+        trial(1, accuracy=0.5, latency_ms=1.0, parameters=9000.0, flops=1e5),
+        trial(2, accuracy=0.4, latency_ms=1.5, parameters=9500.0, flops=1e5),  # dominated
+        trial(3, accuracy=0.99, latency_ms=0.1, parameters=10.0, flops=1e7),  # beyond the bound
+    ]
+    listener.search_started(Path("s"), trials, 9)
+    assert listener.point(first) == "latency 2.00 ms, params 5.00 k, accuracy 90.0 %"
+    assert listener.best() == (
+        "latency 1.00 ms, params 9.00 k, accuracy 50.0 % … latency 2.00 ms, params 5.00 k, accuracy 90.0 %"
+    )
+
+
+def test_a_search_tells_the_display_what_it_is_for(ecojax, tmp_path, small_search):
+    out = tmp_path / "s"
+    answer = ecojax("search", *small_search, "--evaluations", "1", "--objective", "parameters", "--out", out)
+    assert answer.status == 0, answer.err
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("[")]
+    assert re.search(r"\(default\) params [\d.]+ k?, ", line)
+    assert "accuracy" not in line
 
 
 def test_search_from_python(tmp_path, small_options):

@@ -1,6 +1,7 @@
 """What is exported is what is loaded: bits, predictions, label, card."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -118,7 +119,7 @@ def test_the_card_states_figure_and_provenance_loudly(folder):
         "MODELED, not measured",
         "CPU time × 10 W per core",
         "±30 %",
-        "96.25 % ± 0.95 % (standard error), n = 400",
+        "96.25 % ± 1.86 % (95 % interval), n = 400",  # 1.96 × 0.95
         "Digits (8 × 8)",
         "1.70 ms",
         "31.4 J",
@@ -147,7 +148,34 @@ def test_a_measured_figure_and_a_read_test_set_change_the_card(mlp, tmp_path):
     card = (export(mlp._replace(trial=trial), tmp_path / "model") / "MODEL_CARD.md").read_text()
     assert "modeled" not in card.lower()
     assert "MEASURED" in card
-    assert "95.00 % ± 1.09 % (standard error), n = 397" in card  # sqrt(0.95 × 0.05 / 397)
+    share = (0.95 * 397 + 2) / 401  # Agresti & Coull
+    half = 1.96 * math.sqrt(share * (1 - share) / 401)
+    assert f"95.00 % ± {100 * half:.2f} % (95 % interval), n = 397" in card
+
+
+def test_the_card_loses_no_short_time(mlp, tmp_path):
+    """A training of 39 ms, metered for 4 ms, was "0.0 s" and "0.0 s metered"."""
+    trial = replace(
+        mlp.trial,
+        metrics=mlp.trial.metrics | {"train_seconds": 0.039},
+        details={"energy": mlp.trial.details["energy"] | {"seconds": 0.004}},
+    )
+    card = (export(mlp._replace(trial=trial), tmp_path / "model") / "MODEL_CARD.md").read_text()
+    assert "| time of its training | 0.0390 s |" in card
+    assert "0.00400 s metered" in card
+    assert " 0.0 s" not in card
+
+
+def test_the_card_of_a_model_that_guesses_says_so(mlp, tmp_path):
+    """44 of 400 are what a guess among ten gets; 385 are not."""
+    for accuracy, guesses in ((0.11, True), (0.9625, False)):
+        settings = SETTINGS | {"chance_accuracy": 0.1}
+        trial = replace(mlp.trial, metrics=mlp.trial.metrics | {"accuracy": accuracy})
+        to = tmp_path / f"{accuracy}"
+        export_trial(mlp.network, trial, mlp.arrays, to, settings=settings, class_names=CLASS_NAMES)
+        card = (to / "MODEL_CARD.md").read_text()
+        assert ("No better than chance" in card) is guesses
+        assert "| accuracy of a guess | 10.0 % |" in card
 
 
 def test_strangers_words_do_not_break_the_card(mlp, tmp_path):

@@ -67,7 +67,11 @@ def test_equal_accuracy_is_decided_by_energy(make_study):
 def test_one_trial_is_frontier_and_knee(make_study):
     study = make_study([(0.9, 1e-5)])
     assert study.frontier() == [study.knee()] == study.complete()
-    assert study.hypervolume() == 0  # it is itself the reference's energy
+    assert study.hypervolume() is None  # it is itself the reference's energy
+    assert study.hypervolume({"accuracy": 0.8, "energy_per_sample_j": 2e-5}) == pytest.approx(0.5 * 0.5)
+    assert study.hypervolume({"accuracy": 0.95, "energy_per_sample_j": 2e-5}) == 0
+    with pytest.raises(InputError, match="accuracy = 1 leaves no box"):
+        study.hypervolume({"accuracy": 1.0, "energy_per_sample_j": 2e-5})
 
 
 def test_infeasible_trials_are_left_out(make_study):
@@ -150,6 +154,9 @@ def test_summary_is_the_contract(make_study):
         "objectives",
         "hypervolume",
         "hypervolume_reference",
+        "hypervolume_obstacle",
+        "chance_accuracy",
+        "picks",
         "frontier",
     ]
     assert (summary["study"], summary["dataset"], summary["seed"]) == ("digits-1", "digits", 3)
@@ -158,7 +165,7 @@ def test_summary_is_the_contract(make_study):
     assert [objective["direction"] for objective in summary["objectives"]] == ["maximize", "minimize"]
     assert summary["objectives"][1]["provenance"].startswith("modeled (CPU time")
     best = summary["frontier"][0]
-    assert list(best) == ["trial", "config", "metrics"]
+    assert list(best) == ["trial", "config", "metrics", "better_than_chance"]
     assert (best["trial"], best["config"]) == (0, {"family": "mlp", "width": 0})
     assert list(best["metrics"])[:9] == [
         "accuracy",

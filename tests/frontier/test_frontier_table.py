@@ -4,8 +4,10 @@ import json
 
 import pytest
 from rich.console import Console
+from scipy import stats
 
-from ecojax.frontier.quantities import joules, scale, written
+from ecojax.frontier.plot import draw
+from ecojax.frontier.quantities import duration, joules, scale, written
 from ecojax.frontier.table import render_table, to_csv, to_json
 
 MORE = {
@@ -40,7 +42,7 @@ def test_cells_units_and_provenance(make_study):
     text = lines(make_study(POINTS, more=MORE, configurations=CONFIGURATIONS), 160)
     assert row(text, "trial").split() == ["trial", "%", "%", "µJ", "µs", "k", "MFLOP", "J", "s", "network"]
     first = row(text, "◆ 0")
-    for cell in ("90.0 ± 1.0", "87.3", "41.3 ± 0.4", "250", "12.3", "2.50", "321", "12.0"):
+    for cell in ("90.0 ± 2.0", "87.3", "41.3 ± 0.4", "250", "12.3", "2.50", "321", "12.0"):
         assert cell in first
     # Only what differs, the architecture before the recipe.
     assert first.rstrip().endswith("convnet width=16 flip learning_rate=0.0123")
@@ -122,6 +124,38 @@ def test_json_is_the_summary(make_study):
 )
 def test_joules(value, text):
     assert joules(value) == text
+
+
+def test_times_are_written_however_short():
+    """39 ms of training was 0.0 s, and half a second of a search 0 s."""
+    assert written("train_seconds", 0.039) == "0.0390 s"
+    assert [duration(seconds) for seconds in (0.039, 0.5, 7.26, 59.4, 185)] == [
+        "0.039 s",
+        "0.5 s",
+        "7.3 s",
+        "59 s",
+        "3 min 05 s",
+    ]
+    assert duration(0) == "0 s"
+    assert written("energy_per_sample_j", float("nan")) == joules(float("inf")) == "–"
+
+
+def test_table_and_plot_have_the_same_intervals(make_study):
+    """The table had one standard error where the plot had 95 %; now 1.96 of them in both, and it says so."""
+    study = make_study(POINTS[:1], more=MORE)
+    text = lines(study, 160)
+    (axes,) = draw(study).axes
+    vertical = axes.containers[0].lines[2][1].get_segments()[0]
+    low, high = vertical[:, 1]
+    assert (high - low) / 2 == pytest.approx(100 * stats.norm.ppf(0.975) * MORE["accuracy_se"], rel=1e-5)
+    assert f"90.0 ± {(high - low) / 2:.1f}" in row(text, "◆ 0")
+    for figure in ("accuracy", "energy"):
+        assert any(line.startswith(f"{figure}: ") and "± half of the 95 % interval" in line for line in text)
+
+
+def test_picks_are_named_below_the_table(make_study):
+    text = " ".join(lines(make_study(POINTS), 100))
+    assert "◆ knee: trial 0, the pick by default; best: trial 0, cheapest: trial 1" in text
 
 
 def test_a_column_takes_the_unit_of_its_median():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
+from ecojax.frontier.intervals import half_width_95
 from ecojax.frontier.plot import draw
 from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.table import render_table, to_csv
@@ -120,8 +121,38 @@ def test_the_table_shows_how_many_and_their_error(pair):
     text = console.file.getvalue().splitlines()
     assert any(line.split()[:3] == ["trial", "repeats", "%"] for line in text)
     first = next(line for line in text if "92.0" in line)
-    assert first.replace("◆", "").split()[:5] == ["0", "2", "92.0", "±", "2.0"]
+    half = stats.sem([94, 90]) * stats.t.ppf(0.975, 1)
+    assert first.replace("◆", "").split()[:5] == ["0", "2", "92.0", "±", f"{half:.1f}"]
     assert any(line.startswith("repeats: trials that the figures are means over") for line in text)
+
+
+def test_the_knee_of_repeats_keeps_its_mark(pair):
+    """A merged member is made anew at each call, and no longer was the knee."""
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    console.print(render_table(pair, 120))
+    marked = [line for line in console.file.getvalue().splitlines() if line.strip().startswith("◆")]
+    assert [line.split()[1] for line in marked if "knee:" not in line] == [str(pair.knee().id)] == ["0"]
+
+
+def test_the_repeats_of_a_merged_member_are_found(pair):
+    """The mean of two trials equals neither of them."""
+    assert [trial.id for trial in pair.repeats_of(pair.frontier()[0])] == [0, 2]
+    assert pair.repeats_of(pair.best()) == [pair.trials[0], pair.trials[2]]
+
+
+@given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=6), st.floats(0, 0.05))
+def test_the_interval_of_a_mean_accuracy_covers_what_trainings_and_images_leave_open(values, images):
+    """Trainings by Student's t, shared images by the normal distribution; independent, so their squares add."""
+    found = merged([trial(i, accuracy=v, accuracy_se=images) for i, v in enumerate(values)]).metrics
+    between = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    expected = math.hypot(between, stats.norm.ppf(0.975) * images)
+    assert half_width_95("accuracy", found) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+def test_the_interval_of_a_mean_latency_is_students():
+    found = merged([trial(i, latency_ms=v) for i, v in enumerate((1.0, 1.2, 1.5))]).metrics
+    expected = stats.t.interval(0.95, 2, 3.7 / 3, stats.sem([1.0, 1.2, 1.5]))
+    assert 2 * half_width_95("latency_ms", found) == pytest.approx(expected[1] - expected[0])
 
 
 def test_without_repeats_there_is_no_such_column(make_study):
