@@ -18,30 +18,66 @@ from typing import TYPE_CHECKING, Any
 from ecojax.version import __version__
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
+    from ecojax import energy
     from ecojax.api import export_model, load, search
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
-    from ecojax.search.ask_tell import ask_tell
+    from ecojax.search.ask_tell import AskTell, ask_tell
+    from ecojax.space import Choice, Float, Int
 
 _HOMES = {
+    "AskTell": "ecojax.search.ask_tell",
+    "Choice": "ecojax.space",
     "EcojaxError": "ecojax.errors",
+    "Float": "ecojax.space",
+    "Int": "ecojax.space",
     "Study": "ecojax.frontier",
     "ask_tell": "ecojax.search.ask_tell",
     "export_model": "ecojax.api",
     "load": "ecojax.api",
 }
 
-__all__ = ["EcojaxError", "Study", "__version__", "ask_tell", "export_model", "load", "search"]
+__all__ = [
+    "AskTell",
+    "Choice",
+    "EcojaxError",
+    "Float",
+    "Int",
+    "Study",
+    "__version__",
+    "ask_tell",
+    "energy",
+    "export_model",
+    "load",
+    "search",
+]
 
 
 class _CallableRoom(ModuleType):
     """`ecojax.search` is a function to a user and a room to a reader; Python has one name for the two."""
 
-    def __call__(self, dataset: str | None = None, **options: Any) -> "Study":
-        """Searches for networks that are accurate and cheap to run; see `ecojax.api.search` for the options."""
+    def __call__(self, *arguments: Any, **options: Any) -> "Study":
         from ecojax.api import search
 
-        return search(dataset, **options)
+        return search(*arguments, **options)
+
+    @property
+    def __signature__(self) -> "Signature":
+        from inspect import signature
+
+        from ecojax.api import search
+
+        return signature(search)
+
+    if not TYPE_CHECKING:  # what help() shows; to mypy a module's text is no property
+
+        @property
+        def __doc__(self) -> str | None:
+            from ecojax.api import search
+
+            return search.__doc__
 
 
 import_module("ecojax.search").__class__ = _CallableRoom
@@ -53,3 +89,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'ecojax' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -6,14 +6,15 @@ ecojax.export_model("runs/digits", pick="knee", to="model")
 model = ecojax.load("model")
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Never
 
 from ecojax.errors import InputError
 from ecojax.frontier import Study
 from ecojax.frontier.stated import check
-from ecojax.settings import read_configurations, resolve
+from ecojax.settings import SearchSettings, read_configurations, resolve
+from ecojax.space.space import tables_of
 from ecojax.study import StudyStore
 from ecojax.study.store import check_vacant
 from ecojax.wording import option
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ecojax.energy import Meter
     from ecojax.export import Model
     from ecojax.search.loop import Listener
+    from ecojax.space import Parameter, SearchSpace
 
 
 def search(
@@ -36,9 +38,44 @@ def search(
     on_data: "Callable[[Progress], None] | None" = None,
     meter: "Meter | str | None" = None,
     stop: Callable[[], bool] = lambda: False,
-    **options: Any,
+    data_dir: str | Path | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    families: str | Sequence[str] | None = None,
+    space: "SearchSpace | Iterable[Parameter] | Parameter | Mapping[str, Mapping[str, Any]] | None" = None,
+    pin: Mapping[str, bool | int | float | str] | None = None,
+    objectives: str | Sequence[str] | None = None,
+    constraints: str | Sequence[str] | Mapping[str, Mapping[str, float]] | None = None,
+    evaluations: int | None = None,
+    budget: str | None = None,
+    patience: int | None = None,
+    proposer: Literal["assisted", "nsga2", "local", "sobol", "random"] | None = None,
+    population: int | None = None,
+    enqueue: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    start_from: str | Path | Sequence[str | Path] | None = None,
+    replicate: int | None = None,
+    epochs: int | None = None,
+    early_stop: bool | None = None,
+    inherit: bool | None = None,
+    pack: bool | None = None,
+    lead: int | None = None,
+    seed: int | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
+    device: Literal["auto", "cpu", "gpu", "tpu"] | None = None,
+    watts_per_core: float | None = None,
+    inference_batch: int | None = None,
+    energy_ci: float | str | None = None,
+    frontier_energy_ci: float | str | None = None,
+    executor: Literal["local", "inline", "ray"] | None = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
+    trial_timeout: str | None = None,
+    meter_device: str | None = None,
+    **unknown: Never,
 ) -> Study:
     """Searches for networks that are accurate and cheap to run; returns the study, finished.
+
+    An option that is None is not given: what the configuration file says holds then, else the default.
 
     Args:
         dataset: `digits`, or a TFDS image-classification dataset.
@@ -54,14 +91,43 @@ def search(
             process, as with `executor="inline"`.
         stop: asked now and then; once it answers yes, the trials that run are finished and the search ends, as it would
             when killed: neither its frontier is measured side by side nor the test set read.
-        options: any field of `SearchSettings`, such as evaluations, population, epochs, seed. `enqueue` is a list of
-            configurations or a file of them.
+        data_dir: where prepared datasets lie.
+        train_size: train on a stratified subset of so many images. validation_size: images to select on.
+        families: model families: convnet, mlp, linear, airbench.
+        space: parameters in place of the families' own of the same names: `[ecojax.Int("width", 8, 64)]`, or tables by
+            name as in a file. pin: parameters to hold at one value, by name.
+        objectives: metrics to optimise, in the order that the frontier is sorted by.
+        constraints: bounds that the frontier meets: "accuracy>=0.9", a list of such, or
+            {"accuracy": {"min": 0.9}}.
+        evaluations: configurations to evaluate, in all. budget: time or energy to stop after, as in "2h" or "50Wh".
+        patience: stop when so many trials have not enlarged the hypervolume.
+        proposer: who proposes after the first population. population: parents that the search keeps.
+        enqueue: configurations to try first, or a TOML or JSON file of them.
+        start_from: folders of studies whose frontiers are tried first.
+        replicate: every so many trials, train a frontier member again; 0 never.
+        epochs: passes over the training images, per candidate.
+        early_stop: end a training that can no longer reach the frontier.
+        inherit: begin training from the weights of the most similar trial.
+        pack: train candidates of one shape together, where a probe finds that faster.
+        lead: candidates proposed before their turn, to compile while the device works.
+        seed: decides splits, proposals and trainings.
+        precision, device: to train and infer in, and on.
+        watts_per_core: for the modeled meter. inference_batch: batch size of energy and latency.
+        energy_ci: 95 % half width to measure energy to, as a share of it: 0.05 or "5%". frontier_energy_ci: the same
+            for the frontier's members, side by side in the end; 0 leaves that out.
+        executor: where trials run: worker processes here, this process, or Ray. workers: how many train.
+        ray_address: "auto", "HOST:PORT" or "local". trial_timeout: most that a trial may take, as in "10min".
+        meter_device: meter on this device of this host, train anywhere: "cpu", "gpu:1".
+
+    The defaults are those of `ecojax.settings.SearchSettings`.
 
     Raises:
         InputError, StudyError, DataError, MeterError: what was asked cannot be done, for the reason stated;
             nothing is written then.
     """
-    options = {name: value for name, value in {"dataset": dataset, **options}.items() if value is not None}
+    named = locals()
+    options = {name: named[name] for name in SearchSettings.model_fields if name != "meter"}
+    options = _as_stored({name: value for name, value in (options | unknown).items() if value is not None})
     if meter is None or isinstance(meter, str):
         options |= {"meter": meter} if meter else {}
         own_meter = None
@@ -158,6 +224,22 @@ def load(path: str | Path) -> "Model":
     from ecojax.export import load
 
     return load(path)
+
+
+def _as_stored(options: dict[str, Any]) -> dict[str, Any]:
+    """Options in the types of `SearchSettings`: one name as a list of one, paths as text, parameters as tables."""
+    for name in ("families", "objectives", "start_from"):
+        if isinstance(options.get(name), str | Path):
+            options[name] = [options[name]]
+    for name in ("data_dir", "start_from"):
+        value = options.get(name)
+        if isinstance(value, list | tuple):
+            options[name] = [str(item) if isinstance(item, Path) else item for item in value]
+        elif isinstance(value, Path):
+            options[name] = str(value)
+    if "space" in options:
+        options["space"] = tables_of(options["space"])
+    return options
 
 
 def _free_folder(dataset: str) -> Path:

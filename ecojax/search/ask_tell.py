@@ -421,10 +421,27 @@ def ask_tell(
     space: SearchSpace | Iterable[Parameter],
     objectives: Mapping[str, Direction] | Sequence[str],
     seed: int = 0,
-    **options: Any,
+    *,
+    population: int = 16,
+    proposer: str = "assisted",
+    queue: Sequence[Mapping[str, Any]] = (),
+    known: Known | None = None,
+    replicate: int = 0,
+    priors: Mapping[str, Mapping[str, float]] | None = None,
 ) -> AskTell:
-    """A search of `space` that asks what to evaluate and is told what came of it: `AskTell`, with its `options`."""
-    return AskTell(space, objectives, seed, **options)
+    """A search of `space` that asks what to evaluate and is told what came of it: `AskTell`, which says what each
+    argument is."""
+    return AskTell(
+        space,
+        objectives,
+        seed,
+        population=population,
+        proposer=proposer,
+        queue=queue,
+        known=known,
+        replicate=replicate,
+        priors=priors,
+    )
 
 
 def _directions(objectives: Mapping[str, Direction] | Sequence[str]) -> dict[str, Direction]:

@@ -186,23 +186,7 @@ class SearchSpace:
 
     def to_records(self) -> list[dict[str, Any]]:
         """One JSON-ready table a parameter; `from_records` reads it back."""
-        records: list[dict[str, Any]] = []
-        for parameter in self.parameters:
-            record: dict[str, Any] = {"name": parameter.name, "type": type(parameter).__name__.lower()}
-            if isinstance(parameter, Choice):
-                record |= {"choices": list(parameter.choices), "ordered": parameter.ordered}
-            else:
-                record |= {"low": parameter.low, "high": parameter.high, "log": parameter.log}
-            if isinstance(parameter, Int):
-                record["step"] = parameter.step
-            if parameter.default is not None:
-                record["default"] = parameter.default
-            if parameter.when:
-                record["when"] = {name: list(values) for name, values in parameter.when.items()}
-            if parameter.prior:
-                record["prior"] = dict(parameter.prior)
-            records.append(record)
-        return records
+        return [{"name": parameter.name} | table_of(parameter) for parameter in self.parameters]
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, Any]]) -> "SearchSpace":
@@ -294,3 +278,40 @@ def _values(parameter: Parameter) -> list[Value]:
     if isinstance(parameter, Int):
         return list(range(parameter.low, parameter.high + 1, parameter.step))
     return [float(parameter.low)]
+
+
+def table_of(parameter: Parameter) -> dict[str, Any]:
+    """A parameter as the table that `ecojax.space.tables` reads, without its name; what is not stated is left out."""
+    table: dict[str, Any] = {"type": type(parameter).__name__.lower()}
+    if isinstance(parameter, Choice):
+        table |= {"choices": list(parameter.choices), "ordered": parameter.ordered}
+    else:
+        table |= {"low": parameter.low, "high": parameter.high, "log": parameter.log}
+    if isinstance(parameter, Int):
+        table["step"] = parameter.step
+    if parameter.default is not None:
+        table["default"] = parameter.default
+    if parameter.when:
+        table["when"] = {name: list(values) for name, values in parameter.when.items()}
+    if parameter.prior:
+        table["prior"] = dict(parameter.prior)
+    return table
+
+
+def tables_of(parameters: Any) -> Any:
+    """Parameters, a space of them or one alone, as tables by name; anything else as it is.
+
+    Raises `InputError` where two have one name, or a list holds something that is no parameter.
+    """
+    if isinstance(parameters, Parameter):
+        parameters = [parameters]
+    if isinstance(parameters, Mapping | str) or not isinstance(parameters, Iterable):
+        return parameters
+    tables: dict[str, Any] = {}
+    for parameter in parameters:
+        if not isinstance(parameter, Parameter):
+            raise InputError(f"space holds {parameter!r}, which is no parameter; give Int, Float or Choice")
+        if parameter.name in tables:
+            raise InputError(f"space names the parameter '{parameter.name}' twice; drop one")
+        tables[parameter.name] = table_of(parameter)
+    return tables
