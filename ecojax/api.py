@@ -155,11 +155,13 @@ def search(
 
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
+    from ecojax.session.data import data_dir_of
     from ecojax.session.queue import queue_of
 
     with assemble(settings, origins, meter=own_meter, on_data=on_data) as crew:
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
-        settings = settings.model_copy(update={"enqueue": queue})  # a resumed search needs no other study
+        # a resumed search needs no other study, and looks for the data where they were found
+        settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
@@ -181,6 +183,7 @@ def _go_on(
     from ecojax.session.crew import assemble
     from ecojax.session.resume import (
         in_the_space,
+        note_data,
         note_flops_counted_otherwise,
         require_agreement,
         resumed,
@@ -189,11 +192,13 @@ def _go_on(
     with StudyStore.open(folder, write=True) as store:
         check(folder, store.settings())
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
-        with assemble(settings, origins, meter=meter, on_data=on_data) as crew:
+        # nothing is downloaded: where the data are not found, they are elsewhere
+        with assemble(settings, origins, meter=meter, on_data=on_data, download=False) as crew:
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)
-            for name in changes:
+            note_data(store, crew.facts, listener)
+            for name in {*changes, "data_dir"}:  # which an older release stored as it was typed
                 store.set(name, settings.model_dump(mode="json")[name])
             for name in ("versions", "chance_accuracy"):  # an older study has no chance level
                 store.set(name, crew.facts[name])

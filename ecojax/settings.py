@@ -5,6 +5,7 @@ with `--config` (in place of the former), the command line.
 """
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -42,6 +43,24 @@ def share(given: Any) -> Any:
     return given
 
 
+def absolute(given: Any) -> Any:
+    """A path as text from the root on; what is no path stays as it is, to be refused by who asked."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        return given
+    return str(Path(os.path.expanduser(os.fsdecode(given))).absolute())
+
+
+def absolute_log(given: Any) -> Any:
+    """A meter, `external:FILE` with its file from the root on."""
+    if not isinstance(given, str) or not given.startswith("external:"):
+        return given
+    return f"external:{absolute(given.removeprefix('external:'))}"
+
+
+# Where a search is told to look stays the same wherever `--resume` or a worker is started.
+AbsolutePath = Annotated[str, BeforeValidator(absolute)]
+
+
 class Bounds(BaseModel):
     """The bounds of one constrained metric, in its unit."""
 
@@ -57,7 +76,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dataset: str = "digits"
-    data_dir: str | None = None
+    data_dir: AbsolutePath | None = None
     train_size: Positive | None = None
     validation_size: Positive | None = None
 
@@ -74,7 +93,7 @@ class SearchSettings(BaseModel):
     proposer: Literal["assisted", "nsga2", "local", "sobol", "random"] = "assisted"  # engine.PROPOSERS
     population: Annotated[int, Field(ge=2)] = 12
     enqueue: list[dict[str, Any]] = []
-    start_from: list[str] = []
+    start_from: list[AbsolutePath] = []
     replicate: Annotated[int, Field(ge=0)] = 0
     epochs: Positive = 10
     early_stop: bool = True
@@ -85,7 +104,7 @@ class SearchSettings(BaseModel):
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    meter: str = "auto"
+    meter: Annotated[str, BeforeValidator(absolute_log)] = "auto"
     watts_per_core: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     inference_batch: Positive = 64
     energy_ci: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.05

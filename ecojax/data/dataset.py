@@ -17,7 +17,7 @@ class ImageDataset:
 
     `mean` and `std` (`[channels]` float32) are those of the training images scaled to 0..1. `splits` says where each
     part comes from, how large it is and by which seed it was drawn. `digests` holds one of the images and labels of
-    each part: train, validation and test. `source` names the data's origin for a model card.
+    each part (train, validation, test) and one of the classes. `source` names the data's origin for a model card.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,12 @@ from ecojax.data.dataset import Images, Labels
 
 _BLOCK = 4096  # images copied at once, where a part is drawn out of a split
 _BYTES = 16
+_IN_WORDS = {
+    "classes": "classes or their order",
+    "train": "training images or labels",
+    "validation": "validation images or labels",
+    "test": "test images or labels",
+}
 
 
 def of_images(images: Images, labels: Labels, index: NDArray[np.int64] | None = None) -> str:
@@ -24,6 +30,20 @@ def of_images(images: Images, labels: Labels, index: NDArray[np.int64] | None = 
         digest.update(np.ascontiguousarray(images[block]).data)
         digest.update(np.ascontiguousarray(labels[block], "<i4").data)
     return digest.hexdigest()
+
+
+def of_names(names: Sequence[str]) -> str:
+    """Digest the names of classes, in their order."""
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    for name in names:
+        digest.update(f"{len(name)} {name}".encode())
+    return digest.hexdigest()
+
+
+def difference(one: Mapping[str, str], other: Mapping[str, str]) -> str | None:
+    """Name the parts of two datasets' `digests` that differ; None where all are equal."""
+    parts = [part for part in {**one, **other} if one.get(part) != other.get(part)]
+    return ", ".join(_IN_WORDS.get(part, part) for part in parts) or None
 
 
 def of_files(files: Iterable[str | os.PathLike[str]]) -> str:

@@ -64,9 +64,14 @@ def load(
     if name == digits.NAME:
         source = digits.source()
     else:
-        data_folder = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
-        cache_folder = Path(cache_dir).expanduser() if cache_dir is not None else cache.default_cache_dir()
-        found = locate(name, data_folder, download=download, on_progress=on_progress)
+        # absolute, since the test set is read when this process may work in another folder
+        data_folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
+        cache_folder = (
+            cache.default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
+        ).absolute()
+        found = locate(
+            name, data_folder, download=download, make_folder=data_dir is None, on_progress=on_progress
+        )
         source = decoded.source(found, cache_folder, available_memory)
 
     plan = _plan(source, train_size, validation_size, named)
@@ -115,6 +120,7 @@ def load(
             "seed": seed,
         },
         digests={
+            "classes": identity.of_names(source.class_names),
             "train": identity.of_images(x_train, y_train),
             "validation": identity.of_images(x_validation, y_validation),
             "test": test_digest,

@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ecojax.data import digits, prepared
+from ecojax.data import absent, digits, prepared
 from ecojax.data.prepared import PreparedDataset
 from ecojax.data.progress import OnProgress
 from ecojax.errors import DataError
@@ -26,29 +26,48 @@ _OWN_CLASS = re.compile(r"tensorflow_datasets\.[\w.]+")
 
 
 def default_data_dir() -> Path:
-    """`$ECOJAX_DATA_DIR`, else the folder that TFDS itself uses."""
-    return Path(os.environ.get("ECOJAX_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """`$ECOJAX_DATA_DIR`, else the folder that TFDS itself uses; absolute."""
+    return Path(os.environ.get("ECOJAX_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
 
 
 def locate(
-    name: str, data_dir: Path, *, download: bool = True, on_progress: OnProgress | None = None
+    name: str,
+    data_dir: Path,
+    *,
+    download: bool = True,
+    make_folder: bool = True,
+    on_progress: OnProgress | None = None,
 ) -> PreparedDataset:
     """The dataset `name`, as TFDS spells it (`name[/config][:version]`), prepared under `data_dir`.
+
+    make_folder: whether a `data_dir` that does not exist may be made, to download into it.
 
     Raises:
         DataError: the name is unknown, the dataset is of another kind, or it is neither there nor to be had.
     """
     if not _NAME.fullmatch(name):
-        raise _unknown(name)
+        raise _unknown(name, data_dir)
     _require_plain_features(name, data_dir)
-    builder = _builder_on_disk(name, data_dir) or _registered_builder(name, data_dir)
+    builder = _builder_on_disk(name, data_dir)
+    if builder is None:
+        for version in absent.versions(data_dir, re.split("[/:]", name)[0]):
+            if name in (version, version.partition(":")[0]):  # there, but TFDS does not take it: say why
+                return prepared.describe(data_dir / version.replace(":", "/"))
+        builder = _registered_builder(name, data_dir)
     with prepared.only_news():
         is_prepared = builder.is_prepared()
     if not is_prepared:
         prepared.classification_keys(
             name, builder.info
         )  # refuse before the download what would be refused after
-        _prepare(name, builder, data_dir, download=download, on_progress=on_progress)
+        if (elsewhere := absent.slip(name, data_dir)) is not None:
+            raise DataError(f"dataset {name!r} was not found: {elsewhere}")
+        refusal = None
+        if not download:
+            refusal = f"downloading is switched off, as it is with {option('resume')}; switch it on"
+        elif not make_folder and not data_dir.is_dir():
+            refusal = "nothing is downloaded into a folder that does not exist; make that folder first"
+        _prepare(name, builder, data_dir, refusal=refusal, on_progress=on_progress)
     return prepared.describe(Path(builder.data_path))
 
 
@@ -92,7 +111,7 @@ def _registered_builder(name: str, data_dir: Path) -> Any:
         ):  # TFDS prints a banner where it misses TensorFlow; ours is one sentence
             return tfds.builder(name, data_dir=data_dir)
     except DatasetNotFoundError as error:
-        raise _unknown(name) from error
+        raise _unknown(name, data_dir) from error
     except ImportError as error:
         raise DataError(
             f"dataset {name!r} cannot even be described without a package that is missing ({error.name or error}); "
@@ -101,40 +120,51 @@ def _registered_builder(name: str, data_dir: Path) -> Any:
     except Exception as error:  # an unknown version or configuration raises AssertionError or ValueError
         reason = prepared.first_line(error.__cause__ or error)
         raise DataError(
-            f"dataset {name!r} cannot be used: {reason}; correct what follows its name"
+            f"dataset {name!r} cannot be used: {reason}; correct what follows its name. Of what is prepared, "
+            f"{absent.whereabouts(name, data_dir)}"
         ) from error
 
 
-def _unknown(name: str) -> DataError:
+def _unknown(name: str, data_dir: Path) -> DataError:
     import tensorflow_datasets as tfds
 
     known = [digits.NAME, *tfds.list_builders(with_community_datasets=False)]
     near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=4)
     hint = f"did you mean {' or '.join(near)}? Otherwise choose" if near else "choose"
+    choice = (
+        "digits (embedded), cifar10, cifar100, mnist, fashion_mnist, or any other image-classification dataset of "
+        "TensorFlow Datasets, written name[/config][:version]"
+    )
+    if not _NAME.fullmatch(name):
+        return DataError(f"dataset {name!r} is unknown, and no name; {hint} {choice}")
+    where = absent.whereabouts(name, data_dir)
+    if not (near or data_dir.exists()) or absent.slip(name, data_dir) is not None:
+        return DataError(f"dataset {name!r} was not found: {where}")
+    end = "" if where.endswith("?") else "."
     return DataError(
-        f"dataset {name!r} is unknown; {hint} digits (embedded), cifar10, cifar100, mnist, fashion_mnist, or any "
-        f"other image-classification dataset of TensorFlow Datasets, written name[/config][:version]"
+        f"dataset {name!r} was not found, and is unknown to TensorFlow Datasets: {where}{end} Or {hint} {choice}"
     )
 
 
 def _prepare(
-    name: str, builder: Any, data_dir: Path, *, download: bool, on_progress: OnProgress | None
+    name: str, builder: Any, data_dir: Path, *, refusal: str | None, on_progress: OnProgress | None
 ) -> None:
-    """Prepare an absent dataset: four of them by our own means, the rest by TensorFlow's, where installed."""
+    """Prepare an absent dataset: four of them by our own means, the rest by TensorFlow's, where installed.
+
+    refusal: why nothing is to be downloaded, and what to do about it.
+    """
     from ecojax.data.prepare import RECIPES, prepare
 
-    absent = f"dataset {name!r} is not prepared in {data_dir}"
+    missing = f"dataset {name!r} is not prepared in '{data_dir}' ({absent.whereabouts(name, data_dir)})"
     elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and {option('data_dir')}"
     ours = builder.name in RECIPES
     if not ours and find_spec("tensorflow") is None:
         raise DataError(
-            f"{absent}, and preparing it needs TensorFlow; run {how_to_install('tensorflow')}, and this again, "
+            f"{missing}, and preparing it needs TensorFlow; run {how_to_install('tensorflow')}, and this again, "
             f"or provide it by {elsewhere}"
         )
-    if not download:
-        raise DataError(
-            f"{absent}, and downloading is switched off; switch it on, or provide it by {elsewhere}"
-        )
+    if refusal is not None:
+        raise DataError(f"{missing}, and {refusal}, or provide it by {elsewhere}")
     if ours:
         prepare(builder.name, data_dir, on_progress=on_progress)
         return
@@ -144,6 +174,6 @@ def _prepare(
         tfds.builder(name, data_dir=data_dir, file_format="array_record").download_and_prepare()
     except Exception as error:  # whatever the network, TensorFlow or the dataset's own script raise
         raise DataError(
-            f"{absent}, and TensorFlow Datasets cannot prepare it ({prepared.first_line(error)}); "
+            f"{missing}, and TensorFlow Datasets cannot prepare it ({prepared.first_line(error)}); "
             f"provide it by {elsewhere}"
         ) from error

@@ -67,8 +67,11 @@ def assemble(
     *,
     meter: "Meter | None" = None,
     on_data: "Callable[[Progress], None] | None" = None,
+    download: bool = True,
 ) -> Iterator[Crew]:
     """The crew that `settings` ask for, at work until the block ends.
+
+    download: whether a dataset that is not there may be fetched.
 
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
@@ -77,13 +80,13 @@ def assemble(
     require_packages(settings.proposer)
     with ExitStack() as stack:
         if meter is not None or (settings.executor == "inline" and settings.meter_device is None):
-            executor, task, turns = _inline(stack, settings, origins, meter, on_data)
+            executor, task, turns = _inline(stack, settings, origins, meter, on_data, download)
         else:
-            executor, task, turns = _apart(stack, settings, origins, on_data)
+            executor, task, turns = _apart(stack, settings, origins, on_data, download)
         stack.enter_context(executor)
         described = call(executor, "describe")
         if described["resolved_precision"] != task.precision:
-            task = load_task(settings, origins, described["resolved_precision"])
+            task = load_task(settings, origins, described["resolved_precision"], download=download)
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
         yield Crew(executor, task, _of_data(task) | described, turns, notes)
 
@@ -94,13 +97,14 @@ def _inline(
     origins: Origins | str,
     meter: "Meter | None",
     on_data: "Callable[[Progress], None] | None",
+    download: bool,
 ) -> "tuple[Executor, ImageClassification, Turns]":
     from ecojax.execute.inline import InlineExecutor
 
     for name in ("workers", "trial_timeout", "ray_address"):
         if getattr(settings, name) is not None and settings.executor == "inline":
             raise InputError(f"{option(name)} needs workers; leave {option('executor', 'inline')} out")
-    workplace = Workplace(settings, origins, meter=meter, on_data=on_data)
+    workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download)
     stack.callback(workplace.close)
     return InlineExecutor(workplace), workplace.task, Turns(None)
 
@@ -110,6 +114,7 @@ def _apart(
     settings: SearchSettings,
     origins: Origins | str,
     on_data: "Callable[[Progress], None] | None",
+    download: bool,
 ) -> "tuple[Executor, ImageClassification, Turns]":
     import jax
 
@@ -117,7 +122,7 @@ def _apart(
     jax.config.update("jax_platforms", "cpu")
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
-    task = load_task(settings, origins, precision, on_data)
+    task = load_task(settings, origins, precision, on_data, download=download)
     # of all searches of this user on this host: none is to compute while another meters
     folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -131,6 +136,8 @@ def _apart(
                 "origins": origins,
                 "turns": str(folder),
                 "command_line": speaks_of_options(),
+                "digests": task.dataset.digests,
+                "download": download,
             },
         )
 
@@ -221,6 +228,7 @@ def _of_data(task: "ImageClassification") -> dict[str, Any]:
         "dataset_source": task.dataset.source,
         "splits": task.dataset.splits,
         "chance_accuracy": task.dataset.chance_accuracy,
+        "digests": task.dataset.digests,
         "inputs": task.inputs.to_record(),
         "space_records": task.space.to_records(),
     }

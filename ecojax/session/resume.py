@@ -32,10 +32,18 @@ def of_one_origin(stored: Mapping[str, Any], here: Mapping[str, Any]) -> str | N
     return f"the study's against this session's {'; '.join(found)}" if found else None
 
 
+def same_data(stored: Mapping[str, str], here: Mapping[str, str]) -> str | None:
+    from ecojax.data.identity import difference
+
+    found = difference(stored, here)
+    return f"{found}: other content under the same name" if found else None
+
+
 # Facts on which the figures of two sessions depend, and how they are compared. What an older study does not state is
 # not compared.
 MUST_AGREE: dict[str, Comparison] = {
     "dataset_version": equal,
+    "digests": same_data,
     "splits": equal,
     "inputs": equal,
     "device_kind": equal,
@@ -70,7 +78,8 @@ def resumed(
         options = {name: value for name, value in table.items() if name not in QUEUED} | options
     resumable = RESUMABLE | MIGRATABLE if migrate else RESUMABLE
     stored = store.settings()
-    known = {name: value for name, value in stored.items() if name in SearchSettings.model_fields}
+    settings, _ = restore(stored, {}, source=f"the study '{store.folder}'")
+    known = settings.model_dump(mode="json", exclude_none=True)
     for name, value in options.items():
         if name in QUEUED:
             raise InputError(
@@ -115,6 +124,16 @@ def note_flops_counted_otherwise(
             "here on they are of matrix products and convolutions alone, some percent fewer: the two hardly compare; "
             f"for figures of one kind, start a new study with {option('start_from', str(store.folder))}"
         )
+
+
+def note_data(store: StudyStore, facts: Mapping[str, Any], listener: Listener | None) -> None:
+    """Puts on record which data a study of an older release goes on with: it did not say what it had begun with."""
+    if "digests" not in store.settings():
+        (listener or Listener()).noted(
+            f"the study '{store.folder}' was begun without a digest of its data: whether these are the same images and "
+            "labels cannot be told; from now on it holds one"
+        )
+        store.set("digests", facts["digests"])
 
 
 def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Workplace:
         meter: one to use in place of that of the settings; it stays open.
         turns: a folder in which those who compute on this host's processors take turns; None where nobody else does.
         on_data: hears of downloads and decoding.
+        digests: of the data that the driver has; None where it is the driver.
+        download: whether a dataset that is not there may be fetched.
 
     Raises:
         InputError, DataError, MeterError: the device, the data or the meter are not what the settings ask for.
@@ -44,8 +46,11 @@ class Workplace:
         meter: "Meter | None" = None,
         turns: str | None = None,
         on_data: "Callable[[Progress], None] | None" = None,
+        digests: Mapping[str, str] | None = None,
+        download: bool = True,
     ):
         from ecojax.energy import open_meter
+        from ecojax.session.data import require_same_data
         from ecojax.train.compilation import use_persistent_cache
         from ecojax.trial.evaluator import Evaluator
         from ecojax.trial.rungs import can_stop, rungs
@@ -56,7 +61,9 @@ class Workplace:
         self._own_meter = meter is None
         self.meter = meter or open_meter(settings.meter, watts_per_core=settings.watts_per_core)
         try:
-            self.task = load_task(settings, origins, self.precision, on_data)
+            self.task = load_task(settings, origins, self.precision, on_data, download=download)
+            if digests is not None:
+                require_same_data(self.task.dataset, digests)
             stops = settings.early_stop and can_stop(settings.objectives)
             self.evaluator = Evaluator(
                 self.task,
@@ -138,11 +145,17 @@ class Workplace:
 
 
 def make(
-    settings: Mapping[str, Any], origins: Origins | str, turns: str | None = None, command_line: bool = False
+    settings: Mapping[str, Any],
+    origins: Origins | str,
+    turns: str | None = None,
+    command_line: bool = False,
+    digests: Mapping[str, str] | None = None,
+    download: bool = True,
 ) -> Workplace:
     """A `Workplace`, from settings as the study stores them; its errors speak as the driver's do."""
     speak_of_options(command_line)
-    return Workplace(SearchSettings.model_validate(dict(settings)), origins, turns=turns)
+    restored = SearchSettings.model_validate(dict(settings))
+    return Workplace(restored, origins, turns=turns, digests=digests, download=download)
 
 
 def _turns(folder: str | None) -> "Turns":
@@ -159,6 +172,8 @@ def load_task(
     origins: Origins | str,
     precision: str,
     on_data: "Callable[[Progress], None] | None" = None,
+    *,
+    download: bool = True,
 ) -> "ImageClassification":
     """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
     from ecojax.data import load
@@ -171,6 +186,7 @@ def load_task(
         train_size=settings.train_size,
         validation_size=settings.validation_size,
         seed=settings.seed,
+        download=download,
         on_progress=on_data,
         named=origins.named,
     )

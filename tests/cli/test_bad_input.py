@@ -49,7 +49,7 @@ import pytest
         (["--dataset", "digits", "--precision", "int4"], "--precision"),
         (["--dataset", "digits", "--proposer", "oracle"], "--proposer oracle: input should be 'assisted'"),
         (["--dataset", "digits", "--patience", "0"], "--patience 0: "),
-        (["--dataset", "digits", "--from", "nowhere"], "'nowhere' holds no study"),
+        (["--dataset", "digits", "--from", "nowhere"], "nowhere' holds no study"),
         (
             ["--dataset", "digits", "--enqueue", "nowhere.json"],
             "cannot read the configurations 'nowhere.json'",

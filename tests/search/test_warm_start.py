@@ -177,7 +177,7 @@ def test_a_search_begins_with_them_and_resumes_without_them(tmp_path, pretended)
         ({"enqueue": [{"hidden_width": 9}]}, "enqueue, table 1: parameter 'hidden_width' = 9", InputError),
         ({"enqueue": [{"hidden_width": [8]}]}, r"enqueue, table 1: hidden_width = \[8\] must be", InputError),
         ({"enqueue": "nowhere.toml"}, "cannot read the configuration 'nowhere.toml'", InputError),
-        ({"start_from": ["nowhere"]}, "'nowhere' holds no study", StudyError),
+        ({"start_from": ["nowhere"]}, "nowhere' holds no study", StudyError),
     ],
     ids=str,
 )

@@ -4,7 +4,8 @@ import pytest
 
 from ecojax.energy import Provenance, Rank
 from ecojax.errors import StudyError
-from ecojax.session.resume import require_agreement
+from ecojax.search.loop import Listener
+from ecojax.session.resume import note_data, require_agreement
 from ecojax.study import StudyStore
 
 A, B = "GPU-5a3c0b1e-8d11-4c7e-9a55-0123456789ab", "GPU-77777777-8d11-4c7e-9a55-0123456789ab"
@@ -128,3 +129,42 @@ def test_another_fact_is_refused_by_name_with_both_values(study, fact, value):
     with study(**facts(board())) as store, pytest.raises(StudyError, match=fact) as refused:
         require_agreement(store, facts(board(), **{fact: value}))
     assert str(value) in str(refused.value)
+
+
+DIGESTS = {"classes": "0", "train": "1", "validation": "2", "test": "3"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("train", "training images or labels"),
+        ("test", "test images or labels"),
+        ("classes", "classes or their order"),
+    ],
+)
+def test_relabelled_data_are_refused_by_the_part_that_changed(study, changed, words):
+    begun, here = (facts(board(), digests=digests) for digests in (DIGESTS, DIGESTS | {changed: "9"}))
+    with (
+        study(**begun) as store,
+        pytest.raises(StudyError, match=rf"digests \({words}: other content") as refused,
+    ):
+        require_agreement(store, here)
+    assert ", " not in str(refused.value).split("(")[1].split(")")[0]  # no other part
+
+
+def test_a_study_without_a_digest_goes_on_with_a_note_and_has_one_from_then_on(study):
+    class Notes(Listener):
+        def __init__(self) -> None:
+            self.texts: list[str] = []
+
+        def noted(self, text: str) -> None:
+            self.texts.append(text)
+
+    notes, here = Notes(), facts(board(), digests=DIGESTS)
+    with study(**facts(board())) as store:
+        for _ in range(2):
+            require_agreement(store, here)
+            note_data(store, here, notes)
+        assert ["digest" in text for text in notes.texts] == [True]
+        with pytest.raises(StudyError, match="digests"):
+            require_agreement(store, facts(board(), digests=DIGESTS | {"train": "9"}))

@@ -1,0 +1,29 @@
+"""The data of a search: where they are to be found again, and whether all who work with them have the same."""
+
+import platform
+from collections.abc import Mapping
+
+from ecojax.data import ImageDataset
+from ecojax.data.identity import difference
+from ecojax.errors import DataError
+from ecojax.settings import SearchSettings
+from ecojax.wording import option
+
+
+def data_dir_of(settings: SearchSettings) -> str | None:
+    """The folder of prepared datasets, for `--resume` to look in; None where every host of a cluster has its own."""
+    from ecojax.data import digits
+    from ecojax.data.locate import default_data_dir
+
+    if settings.data_dir is not None or settings.executor == "ray" or settings.dataset == digits.NAME:
+        return settings.data_dir
+    return str(default_data_dir())
+
+
+def require_same_data(dataset: ImageDataset, digests: Mapping[str, str]) -> None:
+    """Raises `DataError` where a worker's host holds other data, under the same name, than the driver's."""
+    if found := difference(digests, dataset.digests):
+        raise DataError(
+            f"the worker on {platform.node()} reads another {dataset.name!r} than the driver ({found}): figures of "
+            f"both would not compare; give all hosts the same prepared files, or a {option('data_dir')} that they share"
+        )
