@@ -85,12 +85,10 @@ def test_an_interrupt_while_compiling_begins_nothing_more_and_leaves_no_thread()
     main = threading.main_thread().ident
     timer = threading.Timer(0.1, signal.pthread_kill, [main, signal.SIGINT])  # as the terminal does
     timer.start()
-    began = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         compiled("a", ["b", "c"])
     timer.join()
-    assert time.perf_counter() - began < 0.6  # of 0.9: two at a time
-    assert len(log) == 2
+    assert len(log) == 2  # two at a time, and no third
     assert threading.active_count() == before
     assert compiled("a").init == "a init"  # nothing half done is kept
 
