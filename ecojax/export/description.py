@@ -1,16 +1,14 @@
 """`model.json`: what it takes to build a network again, checked key by key before anything is built."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ecojax.errors import InputError
 from ecojax.export.records import read_record, write_record
 from ecojax.models import FAMILIES
-from ecojax.space import Choice, Float, Parameter
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network
@@ -20,9 +18,6 @@ FILE, FORMAT, VERSION = "model.json", "ecojax-model", 1
 # What no image classifier of ours comes near; it keeps a damaged file from asking for all the memory there is.
 MAX_PIXELS = 1 << 26  # height × width × channels
 MAX_CLASSES = 1 << 20
-MAX_SIZE = 1 << 16  # of any number in an architecture
-MAX_LAYERS = 64  # product of the numbers that multiply layers; building takes their square in time
-_LAYERS = ("stages", "depth", "hidden_layers")
 
 Size = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -103,32 +98,13 @@ class Description(BaseModel):
             found = len(getattr(self, key))
             _require(found == length, f"{key} should have {length} values, it has {found}")
         _require(self.family in FAMILIES, f"family = {self.family!r} is none of {', '.join(FAMILIES)}")
-        parameters = FAMILIES[self.family].parameters((height, width, channels))
-        names = {parameter.name for parameter in parameters}
+        names = {one.name for one in FAMILIES[self.family].parameters((height, width, channels))}
         for name in sorted(names ^ set(self.architecture)):
             _require(name in self.architecture, f"architecture.{name} is missing")
             _require(name in names, f"architecture.{name} is unknown to the family '{self.family}'")
-        for parameter in parameters:
-            problem = _misfit(parameter, self.architecture[parameter.name])
-            _require(not problem, f"architecture.{parameter.name} {problem}")
-        layers = math.prod(int(max(1, self.architecture[name])) for name in _LAYERS if name in names)
-        _require(layers <= MAX_LAYERS, f"architecture asks for {layers} layers; {MAX_LAYERS} are the limit")
+        problem = FAMILIES[self.family].misfit(self.architecture)
+        _require(not problem, f"architecture: {problem}")
         return self
-
-
-def _misfit(parameter: Parameter, value: Any) -> str:
-    """What is wrong with an architecture's value. A number may lie outside the default range: a search may widen it."""
-    numbers = not isinstance(parameter, Choice) or not any(
-        isinstance(choice, bool | str) for choice in parameter.choices
-    )
-    if not numbers:
-        return "" if parameter.contains(value) else f"= {value!r} is none of {parameter.choices}"  # type: ignore[union-attr]
-    whole = not isinstance(parameter, Float) and not (
-        isinstance(parameter, Choice) and any(isinstance(choice, float) for choice in parameter.choices)
-    )
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        return f"= {value!r} should be a {'whole ' if whole else ''}number"
-    return "" if 0 <= value <= MAX_SIZE else f"= {value!r} lies outside 0 to {MAX_SIZE}"
 
 
 def _require(condition: bool, problem: str) -> None:

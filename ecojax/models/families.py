@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError
 from ecojax.space import Choice, Float, Int, Parameter
+from ecojax.space.parameters import describe_domain
 from ecojax.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _ACTIVATION = Choice("activation", ("relu", "silu", "gelu"), default="relu")
 # What no network of ours comes near; it keeps a slip of the finger from asking for all the memory there is.
 MOST_CHANNELS = 1 << 14
 MOST_BLOCKS = 64  # of one kind in a network
+MOST_LAYERS = 64  # in a row, whatever numbers multiply them; building takes their square in time
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,16 @@ class Family:
 
     `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
     `module()` imports and gives the Flax class, whose keywords are those parameters' names; `widest` are the same
-    parameters with all that the class can build, to which tables and pins may extend the search. A class with a method
-    `fit(images)` computes some of its weights from training images before the first step.
+    parameters with all that the class can build, to which tables and pins may extend the search; `layers` how many
+    layers or blocks an architecture has in a row. A class with a method `fit(images)` computes some of its weights from
+    training images before the first step.
     """
 
     name: str
     parameters: Callable[[ImageShape], tuple[Parameter, ...]]
     module: Callable[[], Any]
     widest: tuple[Parameter, ...] = ()
+    layers: Callable[[Mapping[str, Any]], int] = lambda architecture: 1
 
     def architecture(self, configuration: Mapping[str, Any], image_shape: ImageShape) -> dict[str, Any]:
         """The part of `configuration` that shapes the network; an inactive parameter takes its default.
@@ -51,6 +55,17 @@ class Family:
             for parameter in self.parameters(image_shape)
         }
 
+    def misfit(self, architecture: Mapping[str, Any]) -> str:
+        """What of an architecture cannot be built, or is too large to be, in words; "" where all of it can."""
+        for parameter in self.widest:
+            value = architecture[parameter.name]
+            if not parameter.contains(value):
+                return f"{parameter.name} = {value!r} is not {describe_domain(parameter)}"
+        layers = self.layers(architecture)
+        if layers > MOST_LAYERS:
+            return f"it asks for {layers} layers; {MOST_LAYERS} are the limit"
+        return ""
+
     def build(
         self,
         configuration: Mapping[str, Any],
@@ -60,8 +75,13 @@ class Family:
         dtype: Any,
         rngs: "nnx.Rngs",
     ) -> "nnx.Module":
-        """The network of `configuration`, with fresh weights. Jit-compile the call: eager nnx is slow."""
+        """The network of `configuration`, with fresh weights. Jit-compile the call: eager nnx is slow.
+
+        Raises `InputError` for one that the family cannot build or that is too large.
+        """
         keywords = self.architecture(configuration, image_shape)
+        if problem := self.misfit(keywords):
+            raise InputError(f"a network of the family '{self.name}' cannot be built: {problem}")
         return self.module()(image_shape, num_classes, **keywords, dtype=dtype, rngs=rngs)
 
 
@@ -157,12 +177,14 @@ FAMILIES = {
             _NORM,
             _ACTIVATION,
         ),
+        layers=lambda architecture: architecture["stages"] * architecture["depth"],
     ),
     "mlp": Family(
         "mlp",
         _mlp_parameters,
         _mlp,
         (Int("hidden_layers", 0, MOST_BLOCKS), Int("hidden_width", 1, MOST_CHANNELS), _NORM, _ACTIVATION),
+        layers=lambda architecture: architecture["hidden_layers"],
     ),
     "linear": Family("linear", lambda image_shape: (), _linear),
     "airbench": Family(
@@ -178,5 +200,6 @@ FAMILIES = {
             Choice("residual", (False, True)),
             Choice("test_views", ("none", "mirror", "mirror_shift")),
         ),
+        layers=lambda architecture: 3 * architecture["group_depth"],
     ),
 }

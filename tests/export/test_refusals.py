@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecojax.errors import InputError
 from ecojax.export import export_trial, load
+from ecojax.models import FAMILIES
 from ecojax.study import Status
 
 
@@ -145,14 +146,14 @@ def test_a_wrong_key_is_named(folder, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_layers": 10**6}, "lies outside|layers"),
-        ({"hidden_layers": 300}, "300 layers"),
-        ({"hidden_layers": 1.0}, "whole number"),
-        ({"norm": "layer"}, "norm = 'layer' is none of"),
-        ({"norm": 1}, "norm = 1 is none of"),
+        ({"hidden_layers": 10**6}, "hidden_layers = 1000000 is not an integer from 0 to 64"),
+        ({"hidden_layers": 1.0}, "hidden_layers = 1.0 is not an integer"),
+        ({"hidden_layers": True}, "hidden_layers = True is not an integer"),
+        ({"norm": "layer"}, "norm = 'layer' is not one of"),
+        ({"norm": 1}, "norm = 1 is not one of"),
         ({"eval": "1"}, "architecture.eval is unknown"),
         ({"hidden_width": 24}, "does not fit"),
-        ({"hidden_width": 65536}, "does not fit"),
+        ({"hidden_width": 65536}, "hidden_width = 65536 is not an integer from 1 to 16384"),
     ],
 )
 def test_a_wrong_architecture_is_named(folder, change, message):
@@ -181,6 +182,24 @@ def test_an_impossible_convnet_is_refused_quickly(convnet, tmp_path, change):
     record["architecture"] |= change
     (folder / "model.json").write_text(json.dumps(record))
     with pytest.raises(InputError):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"group_depth": 65_536}, "group_depth = 65536 is not an integer from 1 to 64"),
+        ({"group_depth": 60}, "it asks for 180 layers; 64 are the limit"),
+        ({"second_width": 10**9}, "second_width = 1000000000 is not an integer"),
+    ],
+)
+def test_an_airbench_of_too_many_layers_is_refused_not_built(folder, change, message):
+    record = json.loads((folder / "model.json").read_text())
+    airbench = FAMILIES["airbench"].architecture({}, (8, 8, 1))
+    (folder / "model.json").write_text(
+        json.dumps(record | {"family": "airbench", "architecture": airbench | change})
+    )
+    with pytest.raises(InputError, match=f"(?s)model.json.*architecture: {message}"):
         load(folder)
 
 

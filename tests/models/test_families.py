@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import time
 from math import prod
 
 import hypothesis.strategies as st
@@ -76,6 +77,51 @@ def test_a_residual_block_has_a_projection_only_where_the_width_changes(make_net
     growing = make_network("convnet", growth=2.0, **shape).parameters
     wide = (9 * 16 * 32 + 2 * norm) + (9 * 32 * 32 + 2 * norm) + (16 * 32 + 2 * norm)
     assert growing == stem + narrow + wide + 32 * 10 + 10
+
+
+NUMBERS = [
+    (name, parameter.name)
+    for name in FAMILIES
+    for parameter in family(name).parameters((32, 32, 3))
+    if not isinstance(parameter, Choice) or parameter.name in ("growth", "kernel")
+]
+
+
+@pytest.mark.parametrize("value", [65_536, 10**9, 10**400, -1])
+@pytest.mark.parametrize(("name", "parameter"), NUMBERS, ids="-".join)
+def test_no_number_of_any_family_asks_for_hours_or_all_the_memory(
+    make_network, name, parameter, value
+) -> None:
+    """Not one that is added later, either: without a bound of its own, this test would not come to an end."""
+    network = make_network(name, (32, 32, 3), **{parameter: value})
+    began = time.process_time()
+    with pytest.raises(InputError, match=f"'{name}' cannot be built: {parameter} = "):
+        network.abstract_weights  # noqa: B018 - shapes only
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "layers"),
+    [
+        ("convnet", {"stages": 64, "depth": 64}, 64 * 64),
+        ("convnet", {"stages": 13, "depth": 5}, 65),
+        ("airbench", {"group_depth": 22}, 3 * 22),
+    ],
+)
+def test_layers_count_by_their_product(make_network, name, architecture, layers) -> None:
+    with pytest.raises(InputError, match=f"it asks for {layers} layers; 64 are the limit"):
+        make_network(name, (32, 32, 3), **architecture).abstract_weights  # noqa: B018
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_familys_bounds_hold_its_whole_space(name, shape) -> None:
+    widest = {parameter.name: parameter for parameter in family(name).widest}
+    parameters = family(name).parameters(shape)
+    assert [parameter.name for parameter in parameters] == list(widest)
+    for parameter in parameters:
+        values = parameter.choices if isinstance(parameter, Choice) else (parameter.low, parameter.high)
+        assert all(widest[parameter.name].contains(value) for value in values), parameter
 
 
 def test_an_unknown_family_is_refused_with_those_there_are() -> None:
