@@ -158,7 +158,7 @@ def search(
     from ecojax.session.data import data_dir_of
     from ecojax.session.queue import queue_of
 
-    with assemble(settings, origins, meter=own_meter, on_data=on_data) as crew:
+    with assemble(settings, origins, meter=own_meter, on_data=on_data, listener=listener) as crew:
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
@@ -193,7 +193,9 @@ def _go_on(
         check(folder, store.settings())
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
         # nothing is downloaded: where the data are not found, they are elsewhere
-        with assemble(settings, origins, meter=meter, on_data=on_data, download=False) as crew:
+        with assemble(
+            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False
+        ) as crew:
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)
@@ -212,16 +214,20 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
     """
     from ecojax.export import export_trial
+    from ecojax.jax_settings import computing
     from ecojax.tasks import ImageInputs
 
     study = study if isinstance(study, Study) else Study.open(study)
     trial = study.pick(pick)
     inputs = ImageInputs.from_record(study.settings.get("inputs"))
-    network = inputs.network(trial.configuration, study.settings["resolved_precision"])
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
     settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
-    return export_trial(network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names)
+    with computing():
+        network = inputs.network(trial.configuration, study.settings["resolved_precision"])
+        return export_trial(
+            network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names
+        )
 
 
 def load(path: str | Path) -> "Model":

@@ -99,6 +99,11 @@ def _sentence(error: Exception) -> tuple[str, int]:
             return told, 1
     if isinstance(error, OSError) and error.filename is None:  # standard output, on a full disk
         return f"cannot write: {error.strerror}; make room, or write elsewhere", 1
+    if isinstance(error, ValueError):
+        from ecojax.jax_settings import complaint
+
+        if said := complaint(error):
+            return said, 1
     message = " ".join(str(error).split())
     return f"internal error, {type(error).__name__}: {message}; run again with --debug for the traceback", 1
 

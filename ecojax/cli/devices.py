@@ -24,13 +24,12 @@ def devices(
     ecojax devices
     ecojax devices --json | jq '.meters[] | select(.available) | .name'
     """
-    import jax
-
     from ecojax.energy.meters.probe import probe
+    from ecojax.jax_devices import cpu_device, local_devices
 
-    local = jax.local_devices()
-    if jax.default_backend() != "cpu":
-        local = local + jax.local_devices(backend="cpu")
+    local, cpu = local_devices(), cpu_device()
+    if cpu is not None and local[0].platform != "cpu":
+        local = [*local, cpu]
     chosen = [_described(device) for device in local]
     found = probe(local)
     if json:

@@ -49,7 +49,7 @@ def _varied(leaf: Any, k: int, place: int, batches: int) -> Any:
         return jax.random.fold_in(leaf, k) if leaf.ndim == 0 else jnp.roll(leaf, k)
     if jnp.issubdtype(leaf.dtype, jnp.inexact):
         epsilon = max(EPSILON, 2 * float(jnp.finfo(leaf.dtype).eps))
-        key = jax.random.fold_in(jax.random.key(place), k)
+        key = jax.random.fold_in(jax.random.key(place, impl="threefry2x32"), k)
         normal = epsilon * jax.random.normal(key, leaf.shape, jnp.float32)
         if bool(jnp.any(leaf != 0)):
             wide = leaf if jnp.iscomplexobj(leaf) else leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32))

@@ -8,6 +8,7 @@ from ecojax.energy.meter import Meter, Reading
 from ecojax.energy.provenance import Provenance
 from ecojax.energy.window import Window
 from ecojax.errors import InputError, MeterError
+from ecojax.jax_devices import local_devices
 
 T = TypeVar("T")
 
@@ -112,11 +113,9 @@ def measure(meter: Meter | Sequence[Meter] | None = None) -> Iterator[BlockWindo
 
 
 def _of_every_device() -> Iterator[Meter]:
-    import jax
-
     from ecojax.energy.meters.choose import open_meter
 
-    devices = jax.local_devices()
+    devices = local_devices()
     if devices[0].platform == "cpu":
         devices = devices[:1]  # CPU devices share one process, which is what can be metered
     for device in devices:

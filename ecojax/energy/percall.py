@@ -12,6 +12,8 @@ from ecojax.energy.meter import Meter
 from ecojax.energy.prepare import Prepared, noting, passes_of, prepare_calls
 from ecojax.energy.protocol import measure_prepared
 from ecojax.errors import InputError
+from ecojax.jax_devices import local_devices
+from ecojax.jax_settings import unchecked
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Call:
         return noting(prepare_calls(self.fn, self.state, ring, batch_size=batch_size), *notes)
 
 
+@unchecked()
 def per_call(
     fn: Callable[..., Any],
     *args: Any,
@@ -80,6 +83,7 @@ def as_call(fn: Callable[..., Any], args: Sequence[Any], *, vary: Sequence[int] 
     """`fn(*args)` as a `Call`. Raises InputError where that is none that JAX can trace to arrays."""
     import jax
 
+    local_devices()  # where there is none, the inputs are not what is wrong
     name = getattr(fn, "__name__", repr(fn))
     if not args or not jax.tree.leaves(tuple(args)):
         raise InputError(f"{name} has no example inputs; an inference is of something, so give it arrays.")

@@ -11,6 +11,7 @@ from typing import Any
 from ecojax.energy.gates import checksum_gate, enough_passes, ratio_gate
 from ecojax.energy.loop import InferenceLoop, compile_loop
 from ecojax.errors import InputError
+from ecojax.jax_devices import local_devices
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _placed(ring: Any, state: Any) -> tuple[Any, Any, Any]:
         raise InputError(
             f"The ring lies on {len(devices)} devices; a figure is of one. Put it on one of them."
         )
-    device = devices.pop() if devices else jax.local_devices()[0]
+    device = devices.pop() if devices else local_devices()[0]
     return jax.device_put(ring, device), jax.device_put(state, device), device
 
 

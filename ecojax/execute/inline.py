@@ -1,7 +1,8 @@
 """Jobs in this process, one at a time: what a search on one device without a time limit needs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ecojax.execute.executor import End, Ended, Executor, Job, Maker, cancelled_early, described, not_started
@@ -14,11 +15,13 @@ class InlineExecutor(Executor):
 
     So nothing can be killed: `timeout_s`, of the job and of `wait`, is ignored, a job that has begun cannot be
     cancelled, and one that crashes takes this process along. KeyboardInterrupt and SystemExit pass through, and
-    leave their job among the running.
+    leave their job among the running. within: entered around every job.
     """
 
-    def __init__(self, maker_or_object: Any):
-        self._maker = maker_or_object
+    def __init__(
+        self, maker_or_object: Any, *, within: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ):
+        self._maker, self._within = maker_or_object, within
         self._object: Any = None
         self._queue: list[Job] = []
         self._cancelled: list[Ended] = []
@@ -54,7 +57,8 @@ class InlineExecutor(Executor):
     def _run(self, job: Job) -> Ended:
         began = time.monotonic()
         try:
-            value = getattr(self._object, job.method)(*job.arguments, **job.keywords)
+            with self._within():
+                value = getattr(self._object, job.method)(*job.arguments, **job.keywords)
         except Exception as error:
             seconds = time.monotonic() - began
             return Ended(

@@ -26,10 +26,12 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
     """
     if workers is not None and workers < 1:
         raise InputError(f"{option('workers', workers)} makes no sense; ask for at least 1.")
-    chosen = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
+    older = os.environ.get("JAX_PLATFORM_NAME", "").lower()
+    chosen = (os.environ.get("JAX_PLATFORMS") or older).split(",")[0]
     if device == "cpu" or (device == "auto" and chosen == "cpu"):
         return [{"JAX_PLATFORMS": "cpu"} for _ in range(workers or 1)]
-    if device in ("auto", "gpu") and _installed(CUDA_PLUGINS):
+    nvidia = device == "gpu" or (device == "auto" and chosen in ("", "cuda", "gpu"))
+    if nvidia and _installed(CUDA_PLUGINS):
         boards, unopened = _visible(nvml, os.environ)
         if boards:
             if clash := clashing_cuda():
@@ -57,6 +59,8 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
         if workers is not None and workers > 1:
             raise _too_many(workers, "one worker on TPUs and AMD GPUs")
         return [{}]
+    if device == "auto" and chosen:  # asked for: a worker says, in JAX's words, why it cannot be had
+        return [{}]
     if device == "auto":
         return places("cpu", workers)
     remedy = (
@@ -72,6 +76,11 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
 def closed() -> list[str]:
     """NVIDIA's boards that do not answer, as `closed_boards`; none where JAX could not use them."""
     return closed_boards() if _installed(CUDA_PLUGINS) else []
+
+
+def accelerator_installed() -> bool:
+    """Whether JAX has anything here with which it could use a GPU or TPU."""
+    return _installed(CUDA_PLUGINS + ROCM_PLUGINS + TPU_LIBRARIES)
 
 
 def _too_many(workers: int, have: str) -> InputError:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ecojax.errors import InputError
 from ecojax.export.records import MAX_BYTES
+from ecojax.jax_devices import local_devices
 from ecojax.study.inside import misplaced
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def restore_weights(folder: Path, network: "Network") -> "Weights":
 
     checkpoint = folder / FOLDER
     _check_digests(folder)
+    local_devices()  # where JAX does not start, nothing is damaged
     try:
         _check_names(checkpoint)
         with _checkpointer() as checkpointer:

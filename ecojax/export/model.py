@@ -19,6 +19,7 @@ from ecojax.export.description import Description
 from ecojax.export.label import read_label
 from ecojax.export.records import read_record
 from ecojax.frontier.quantities import joules
+from ecojax.jax_settings import computing
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network, Weights
@@ -52,8 +53,9 @@ class Model:
             size = next((size for size in BATCH_SIZES if size >= left), BATCH_SIZES[-1])
             batch = images[start : start + size]
             padding = [(0, size - len(batch)), (0, 0), (0, 0), (0, 0)]
-            result = self._logits(self.weights, np.pad(batch, padding))
-            logits[start : start + size] = np.asarray(result)[: len(batch)]
+            with computing():
+                result = self._logits(self.weights, np.pad(batch, padding))
+                logits[start : start + size] = np.asarray(result)[: len(batch)]
             start += size
         return logits
 
@@ -117,6 +119,7 @@ def load(path: Path | str) -> Model:
             f"'{folder / write.CONFIGURATION}': configuration should be an object; export the model again"
         )
     energy = read_label(folder)
-    network = description.network()
-    weights = restore_weights(folder, network)
+    with computing():
+        network = description.network()
+        weights = restore_weights(folder, network)
     return Model(network, weights, tuple(description.class_names), configuration, energy)

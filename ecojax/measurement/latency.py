@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ecojax.jax_devices import local_devices
+
 if TYPE_CHECKING:
     from ecojax.energy.percall import Call
 
@@ -39,7 +41,7 @@ def host_latency(
 
     from ecojax.energy.batches import ring_of
 
-    device = jax.local_devices()[0]
+    device = local_devices()[0]
     ring, _ = ring_of(call.example)
     count = jax.tree.leaves(ring)[0].shape[0]
     batches = [jax.device_put(jax.tree.map(lambda leaf, k=k: leaf[k], ring), device) for k in range(count)]

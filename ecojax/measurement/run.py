@@ -86,23 +86,25 @@ def measure_target(
     calibration: Calibration | None = None
     sizes: list[int | None] = [target.batch_size] if not batches else [*batches]
     for batch in sizes:
-        opened = meter.read()
-        call = target.call(batch if target.batched else None)
-        prepared = noting(call.prepared(batch if target.batched and batch else 1), *target.notes)
-        if calibration is None:  # idle power is taken with the context open, once
-            calibration = calibrate(meter, partial(prepared.loop.run, passes_of(prepared, 0.2)))
-        energy = measure_prepared(
-            prepared,
-            meter,
-            opened=opened,
-            confidence_target=confidence_target,
-            max_windows=10_000,
-            max_seconds=seconds,
-            calibration=calibration,
-        )
-        if not target.batched:
-            energy = replace(
-                energy, notes=(*energy.notes, "a sample here is a whole call of the example inputs")
+        with target.settings():
+            opened = meter.read()
+            call = target.call(batch if target.batched else None)
+            prepared = noting(call.prepared(batch if target.batched and batch else 1), *target.notes)
+            if calibration is None:  # idle power is taken with the context open, once
+                calibration = calibrate(meter, partial(prepared.loop.run, passes_of(prepared, 0.2)))
+            energy = measure_prepared(
+                prepared,
+                meter,
+                opened=opened,
+                confidence_target=confidence_target,
+                max_windows=10_000,
+                max_seconds=seconds,
+                calibration=calibration,
             )
-        ram_w = None if ram_w_per_gib is None else ram_w_per_gib * resident_gib()
-        yield Row(energy, host_latency(call, seconds=min(SECONDS, seconds)), ram_w)
+            if not target.batched:
+                energy = replace(
+                    energy, notes=(*energy.notes, "a sample here is a whole call of the example inputs")
+                )
+            ram_w = None if ram_w_per_gib is None else ram_w_per_gib * resident_gib()
+            row = Row(energy, host_latency(call, seconds=min(SECONDS, seconds)), ram_w)
+        yield row

@@ -4,11 +4,14 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import EcojaxError, InputError
+from ecojax.jax_devices import local_devices
+from ecojax.jax_settings import computing, unchecked
 
 if TYPE_CHECKING:
     from ecojax.energy.percall import Call
@@ -26,7 +29,7 @@ class Target:
 
     call: gives the call for a batch size; None asks for the examples as they are.
     batched: whether it takes a batch size. batch_size: the one that it is measured at unless told otherwise.
-    notes: what a reader of its figures should know.
+    notes: what a reader of its figures should know. settings: of JAX, under which it is called.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Target:
     batched: bool
     batch_size: int | None = None
     notes: tuple[str, ...] = ()
+    settings: Callable[[], AbstractContextManager[None]] = unchecked
 
 
 def resolve(name: str) -> Target:
@@ -137,6 +141,7 @@ def _imported(path: Path) -> Any:
         raise
     except Exception as error:
         del sys.modules[name]
+        local_devices()  # where JAX does not start, that is what is wrong
         message = " ".join(str(error).split())
         raise InputError(f"'{path}' does not run: {type(error).__name__}: {message}") from error
     finally:
@@ -166,4 +171,5 @@ def _model(folder: Path) -> Target:
         batched=True,
         batch_size=labelled if type(labelled) is int else 64,
         notes=("the images were random; real ones may draw slightly less power",),
+        settings=computing,
     )

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ecojax.errors import InputError
+from ecojax.jax_devices import platform
 from ecojax.models.convolution import CANONICAL, convolution_for
 from ecojax.models.layers import Downsample, dropout
 from ecojax.models.views import VIEWS, mean_over_views
@@ -41,7 +42,7 @@ class WhiteningStem(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel, bias = (variable[...].astype(self.dtype) for variable in (self.kernel, self.bias))
-        convolution = convolution_for(jax.default_backend())
+        convolution = convolution_for(platform())
         return convolution(x, kernel, (1, 1), "VALID", dimension_numbers=CANONICAL) + bias
 
 
@@ -72,7 +73,7 @@ class Group(nnx.Module):
                     (3, 3),
                     use_bias=False,
                     kernel_init=identity_and_noise,
-                    conv_general_dilated=convolution_for(jax.default_backend()),
+                    conv_general_dilated=convolution_for(platform()),
                     dtype=dtype,
                     rngs=rngs,
                 )

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 from flax import nnx
 
+from ecojax.jax_devices import platform
 from ecojax.models.convolution import convolution_for
 from ecojax.models.layers import ACTIVATIONS, Downsample, Norm, dropout
 
@@ -39,7 +40,7 @@ class ConvUnit(nnx.Module):
             feature_group_count=features_in if depthwise else 1,
             use_bias=norm == "none",
             kernel_init=nnx.initializers.he_normal(),
-            conv_general_dilated=convolution_for(jax.default_backend()),
+            conv_general_dilated=convolution_for(platform()),
             dtype=dtype,
             rngs=rngs,
         )

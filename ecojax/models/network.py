@@ -125,7 +125,7 @@ class Network:
     @cached_property
     def _abstract(self) -> tuple[Any, Any, Weights]:
         """Both static halves, and shapes and types of the weights: building a module takes tens of milliseconds."""
-        model = nnx.eval_shape(lambda: self._build(jax.random.key(0)))
+        model = nnx.eval_shape(lambda: self._build(jax.random.key(0, impl="threefry2x32")))
         model.train()
         training = nnx.graphdef(model)
         model.eval()

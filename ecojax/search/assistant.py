@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtr  # type: ignore[import-untyped]
 
+from ecojax.jax_devices import cpu_device
+from ecojax.jax_settings import computing
 from ecojax.search.archive import Archive, Encoded
 from ecojax.search.improvement import expected_improvement
 from ecojax.search.neighbours import neighbouring_genomes
@@ -231,8 +233,9 @@ class Assistant:
         from ecojax.search.inner import Sizes, compile_inner_search
 
         if self._shape is None:
-            kinds = Genes.of(self.space.levels, self.space.categorical)
-            self._shape = kinds, *conditions_of(self.space)
+            with computing(cpu_device()):
+                kinds = Genes.of(self.space.levels, self.space.categorical)
+                self._shape = kinds, *conditions_of(self.space)
         kinds, conditions, chain = self._shape
         outputs, n = rows.mask.shape
         program = compile_inner_search(

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ecojax.jax_devices import cpu_device
+from ecojax.jax_settings import computing
 from ecojax.search import surrogate
 from ecojax.search.activity import Conditions, active_genes
 from ecojax.search.genes import Genes
@@ -37,7 +39,6 @@ class Sizes:
     pool: int
 
 
-@lru_cache(maxsize=64)
 def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
     """A program `(seed, *rows, fit_rows, starts, pool, optimism, kinds, conditions) -> (genomes, mean, spread)`.
 
@@ -45,19 +46,22 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
     at every so many generations, also with its real genes put on their bounds; mean and spread are `[outputs, k]`.
 
     In double precision, whatever the process is set to: in single, a covariance of some hundred rows needs so much
-    noise on its diagonal that the model cannot tell neighbours apart, and explores where it should refine.
+    noise on its diagonal that the model cannot tell neighbours apart, and explores where it should refine. On the CPU,
+    where there is one: accelerators are slow in double precision, or have none, and have other work.
     """
-    with jax.enable_x64(True):
-        compiled = _program(sizes)
+    device = cpu_device()
+    with computing(device, x64=True):
+        compiled = _program(sizes, device)
 
     def run(*arguments: Any) -> Any:
-        with jax.enable_x64(True):
+        with computing(device, x64=True):
             return compiled(*arguments)
 
     return run
 
 
-def _program(sizes: Sizes) -> Callable[..., Any]:
+@lru_cache(maxsize=64)
+def _program(sizes: Sizes, device: Any) -> Callable[..., Any]:
     algorithm = NSGA2(
         population_size=sizes.population, solution=jnp.zeros(sizes.genes), num_objectives=sizes.objectives
     )

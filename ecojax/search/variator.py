@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ecojax.jax_devices import cpu_device
+from ecojax.jax_settings import computing
 from ecojax.search.archive import Archive
 from ecojax.space import Configuration, SearchSpace
 
@@ -34,12 +36,13 @@ class Variator:
             yield from map(self.space.decode, self._brood(step, brood, rows))
 
     def _brood(self, step: int, brood: int, rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-        """Genomes `[OFFSPRING, genes]`, whatever generator and precision the program around has set for itself."""
+        """Genomes `[OFFSPRING, genes]`, bred on the CPU where there is one, whatever the program around has set."""
         import jax
 
-        with jax.enable_x64(False):
+        device = cpu_device()
+        with computing(device):
             began = time.perf_counter()
-            breed = _breeder(len(rows[0]), len(self.space), self.objectives, self.population)
+            breed = _breeder(len(rows[0]), len(self.space), self.objectives, self.population, device)
             self.compile_seconds += time.perf_counter() - began
             key = jax.random.fold_in(jax.random.key(self.seed, impl="threefry2x32"), step)
             return np.asarray(breed(key, np.int32(brood), *rows, self.space.levels, self.space.categorical))
@@ -63,8 +66,8 @@ class Variator:
 
 
 @lru_cache(maxsize=64)
-def _breeder(n: int, genes: int, objectives: int, population: int) -> Callable[..., Any]:
-    """The compiled program that chooses parents among `n` rows and breeds `OFFSPRING` children of them.
+def _breeder(n: int, genes: int, objectives: int, population: int, device: Any) -> Callable[..., Any]:
+    """The program, compiled for `device`, that chooses parents among `n` rows and breeds `OFFSPRING` children of them.
 
     The kinds of the genes are arguments, so that it serves every space of that many.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 from ecojax.energy import Energy
 from ecojax.frontier import Study
+from ecojax.jax_settings import computing
 from ecojax.search.account import REST, Stopwatch, account
 from ecojax.search.budget import Budget, seconds_of
 from ecojax.search.constraints import violation
@@ -130,9 +131,10 @@ def _known(
 
     def known(configuration: Configuration) -> dict[str, float]:
         try:
-            network = crew.task.network(configuration)
-            if network not in found:
-                found[network] = known_beforehand(network, inference_batch, names)
+            with computing():
+                network = crew.task.network(configuration)
+                if network not in found:
+                    found[network] = known_beforehand(network, inference_batch, names)
             return found[network]
         except Exception:  # its trial will tell why
             return {}

@@ -5,14 +5,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
 from ecojax.execute.executor import End, Executor, Job, Maker
+from ecojax.jax_settings import computing
 from ecojax.origins import Origins
-from ecojax.session.workplace import Workplace, load_task, precision_on
+from ecojax.search.loop import Listener
+from ecojax.session.driver_device import cpu_only
+from ecojax.session.workplace import Workplace, load_task, precision_on, select_device
 from ecojax.settings import SearchSettings
 from ecojax.wording import option, speaks_of_options
 
@@ -68,6 +72,7 @@ def assemble(
     meter: "Meter | None" = None,
     on_data: "Callable[[Progress], None] | None" = None,
     download: bool = True,
+    listener: Listener | None = None,
 ) -> Iterator[Crew]:
     """The crew that `settings` ask for, at work until the block ends.
 
@@ -79,14 +84,18 @@ def assemble(
 
     require_packages(settings.proposer)
     with ExitStack() as stack:
-        if meter is not None or (settings.executor == "inline" and settings.meter_device is None):
+        inline = meter is not None or (settings.executor == "inline" and settings.meter_device is None)
+        if not inline or settings.device == "cpu":
+            stack.enter_context(cpu_only(listener or Listener()))
+        if inline:
             executor, task, turns = _inline(stack, settings, origins, meter, on_data, download)
         else:
             executor, task, turns = _apart(stack, settings, origins, on_data, download)
         stack.enter_context(executor)
         described = call(executor, "describe")
         if described["resolved_precision"] != task.precision:
-            task = load_task(settings, origins, described["resolved_precision"], download=download)
+            with computing():
+                task = load_task(settings, origins, described["resolved_precision"], download=download)
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
         yield Crew(executor, task, _of_data(task) | described, turns, notes)
 
@@ -100,13 +109,18 @@ def _inline(
     download: bool,
 ) -> "tuple[Executor, ImageClassification, Turns]":
     from ecojax.execute.inline import InlineExecutor
+    from ecojax.train.compilation import persistent_cache
 
     for name in ("workers", "trial_timeout", "ray_address"):
         if getattr(settings, name) is not None and settings.executor == "inline":
             raise InputError(f"{option(name)} needs workers; leave {option('executor', 'inline')} out")
-    workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download)
+    # this process and its settings are somebody else's
+    stack.enter_context(persistent_cache())
+    within = partial(computing, select_device(settings.device))
+    with within():
+        workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download)
     stack.callback(workplace.close)
-    return InlineExecutor(workplace), workplace.task, Turns(None)
+    return InlineExecutor(workplace, within=within), workplace.task, Turns(None)
 
 
 def _apart(
@@ -116,13 +130,10 @@ def _apart(
     on_data: "Callable[[Progress], None] | None",
     download: bool,
 ) -> "tuple[Executor, ImageClassification, Turns]":
-    import jax
-
-    # the devices are the workers'; a second process that takes hold of an accelerator takes its memory, too
-    jax.config.update("jax_platforms", "cpu")
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
-    task = load_task(settings, origins, precision, on_data, download=download)
+    with computing():
+        task = load_task(settings, origins, precision, on_data, download=download)
     # of all searches of this user on this host: none is to compute while another meters
     folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

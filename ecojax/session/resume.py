@@ -49,6 +49,7 @@ MUST_AGREE: dict[str, Comparison] = {
     "device_kind": equal,
     "resolved_precision": equal,
     "energy_provenance_record": of_one_origin,
+    "jax_switches": equal,
 }
 # how much is done, and by whom, may change when a study goes on
 EXECUTION = {"executor", "workers", "ray_address", "trial_timeout", "meter_device"}

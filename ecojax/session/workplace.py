@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.install import how_to_install
+from ecojax.jax_devices import cpu_device, local_devices, setting
+from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
 from ecojax.settings import SearchSettings
 from ecojax.wording import option, speak_of_options
@@ -51,15 +53,16 @@ class Workplace:
     ):
         from ecojax.energy import open_meter
         from ecojax.session.data import require_same_data
-        from ecojax.train.compilation import use_persistent_cache
         from ecojax.trial.evaluator import Evaluator
         from ecojax.trial.rungs import can_stop, rungs
 
-        backend = select_device(settings.device)
-        use_persistent_cache()
+        self._device = select_device(settings.device)
+        backend = self._device.platform
         self.precision = precision_on(backend, settings.precision)
         self._own_meter = meter is None
-        self.meter = meter or open_meter(settings.meter, watts_per_core=settings.watts_per_core)
+        self.meter = meter or open_meter(
+            settings.meter, device=self._device, watts_per_core=settings.watts_per_core
+        )
         try:
             self.task = load_task(settings, origins, self.precision, on_data, download=download)
             if digests is not None:
@@ -90,14 +93,13 @@ class Workplace:
 
     def describe(self) -> dict[str, Any]:
         """What the figures that are made here depend on."""
-        import jax
-
-        device = jax.devices()[0]
+        device = self._device
         return {
             "resolved_precision": self.precision,
             "energy_provenance": str(self.meter.provenance),  # for show
             "energy_provenance_record": self.meter.provenance.to_dict(),
             "device_kind": f"{device.platform}: {device.device_kind}",
+            "jax_switches": switches(),
             "host": f"{platform.system()} {platform.machine()}",
             "versions": versions(),
         }
@@ -152,8 +154,15 @@ def make(
     digests: Mapping[str, str] | None = None,
     download: bool = True,
 ) -> Workplace:
-    """A `Workplace`, from settings as the study stores them; its errors speak as the driver's do."""
+    """A `Workplace`, from settings as the study stores them, in a process that is there for nothing else.
+
+    Its errors speak as the driver's do.
+    """
+    from ecojax.train.compilation import use_persistent_cache
+
     speak_of_options(command_line)
+    settle()
+    use_persistent_cache()
     restored = SearchSettings.model_validate(dict(settings))
     return Workplace(restored, origins, turns=turns, digests=digests, download=download)
 
@@ -209,23 +218,23 @@ def precision_on(backend: str, precision: str) -> str:
     return "float32" if backend == "cpu" else "bfloat16"
 
 
-def select_device(device: str) -> str:
-    """Makes JAX compute on `device` and returns its backend. Raises `InputError` when it is not there."""
-    import jax
-
-    if device == "cpu":
-        jax.config.update("jax_platforms", "cpu")
-    backend = jax.default_backend()
-    if device not in ("auto", backend):
-        remedy = (
-            f"where an NVIDIA driver is, run {how_to_install('cuda')}"
-            if device == "gpu"
-            else "run where there is one"
-        )
-        raise InputError(
-            f"{option('device', device)} was asked for, but JAX finds only {backend} here; {remedy}, or drop it"
-        )
-    return backend
+def select_device(device: str) -> Any:
+    """The JAX device to compute on. Raises `InputError` when it is not there, saying what JAX says."""
+    local = local_devices()
+    found = local[0].platform
+    if device in ("auto", found):
+        return local[0]
+    if device == "cpu" and (cpu := cpu_device()) is not None:
+        return cpu
+    remedy = (
+        f"where an NVIDIA driver is, run {how_to_install('cuda')}"
+        if device == "gpu"
+        else "run where there is one"
+    )
+    because = f" ({setting()})" if setting() else ""
+    raise InputError(
+        f"{option('device', device)} was asked for, but JAX finds only {found} here{because}; {remedy}, or drop it"
+    )
 
 
 def versions() -> dict[str, str]:

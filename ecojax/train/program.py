@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ecojax.jax_devices import platform
 from ecojax.models.network import Network, Weights
 from ecojax.train.augmentation import alternating_flips, augment
 from ecojax.train.optimizer import make_optimizer
@@ -188,7 +189,7 @@ def padded_batches(
 
     batch: by default 64 for a CPU, else 256.
     """
-    batch = min(batch or EVALUATION_BATCH.get(jax.default_backend(), ELSEWHERE), len(images))
+    batch = min(batch or EVALUATION_BATCH.get(platform(), ELSEWHERE), len(images))
     missing = -len(images) % batch
     x = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
     y = np.concatenate([labels.astype(np.int32), np.full(missing, -1, np.int32)])

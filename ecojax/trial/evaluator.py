@@ -28,6 +28,7 @@ from ecojax.energy import (
     prepare,
 )
 from ecojax.energy.turns import Turns
+from ecojax.jax_settings import computing
 from ecojax.models.flops import COUNTED
 from ecojax.tasks import ImageClassification
 from ecojax.train.inheritance import inherit
@@ -321,6 +322,10 @@ class Evaluator:
         return training
 
     def _lowered(self, program: TrainingProgram) -> Executables:
+        with computing(self._device):  # in a thread of its own, too
+            return self._traced(program)
+
+    def _traced(self, program: TrainingProgram) -> Executables:
         jitted = program.jitted
         key = jax.random.key(0, impl="rbg")
         init = jitted.init.trace(key)
@@ -330,7 +335,13 @@ class Evaluator:
         return Executables(
             init=init.lower(),
             epoch=jitted.epoch.lower(
-                state, numbers, self._images, self._labels, scalar, jax.random.key(0), (step, step)
+                state,
+                numbers,
+                self._images,
+                self._labels,
+                scalar,
+                jax.random.key(0, impl="threefry2x32"),
+                (step, step),
             ),
             evaluate=jitted.evaluate.lower(state.weights, *self._validation),
         )
@@ -375,7 +386,7 @@ class Evaluator:
         total_steps = jnp.float32(self.epochs * steps)
         numbers = self.task.recipe(configuration).numbers
         traced = {name: jnp.float32(value) for name, value in numbers.items()}
-        key = jax.random.key(seed)
+        key = jax.random.key(seed, impl="threefry2x32")
         pace = Pace(TURN_S if self._turns.taken else math.inf)
         for epoch in range(self.epochs):
             epoch_key = jax.random.fold_in(key, epoch)

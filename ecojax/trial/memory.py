@@ -1,8 +1,9 @@
 """Whether a compiled program fits into the memory that is left, before it is run."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from ecojax.memory import available_memory_bytes
 
 
 def needed_bytes(executable: Any) -> int:
@@ -16,14 +17,13 @@ def needed_bytes(executable: Any) -> int:
 
 
 def free_bytes(device: Any) -> int | None:
-    """Memory of `device` that is not in use: a CPU's is the host's, or the container's. None where nobody tells."""
+    """Memory of `device` that is not in use, None where nothing tells; a CPU's is the host's, or the batch job's."""
     stats = _told(device.memory_stats) or {}
     if stats.get("bytes_limit"):  # an allocator without a limit states 0, or nothing
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     if device.platform != "cpu":
         return None
-    found = [left for left in (_host(), _container()) if left is not None]
-    return min(found, default=None)
+    return available_memory_bytes()
 
 
 def require(needed: int, free: int | None, what: str) -> None:
@@ -42,22 +42,4 @@ def _told(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except (NotImplementedError, jax.errors.JaxRuntimeError):
-        return None
-
-
-def _host(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    try:
-        lines = meminfo.read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return None
-
-
-def _container(group: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a control group (version 2) leaves: files that it has cached are given up on demand."""
-    try:
-        limit, used = ((group / f"memory.{name}").read_text(encoding="ascii") for name in ("max", "current"))
-        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
-        return int(limit) - int(used) + int(stat.get("inactive_file", 0))
-    except (OSError, ValueError):  # no such group, or one without a limit: "max"
         return None

@@ -120,7 +120,7 @@ def probe(
         speeds[0] = contest.alone_again(alone)
     network = program.network
     shape = f"{network.family} ({network.parameters:,} parameters, {program.optimizer}, batch {program.batch_size})"
-    return Probe(shape, jax.devices()[0].device_kind, steps, tuple(speeds))
+    return Probe(shape, contest.device_kind, steps, tuple(speeds))
 
 
 def _best(speeds: Sequence[Speed]) -> Speed:
@@ -151,11 +151,12 @@ class _Contest:
 
     def alone(self, steps: int) -> Speed:
         numbers = {name: np.float32(value) for name, value in self._numbers.items()}
-        arguments = self._arguments(steps, numbers, jax.random.key(0))
+        arguments = self._arguments(steps, numbers, jax.random.key(0, impl="threefry2x32"))
         speed, self._compiled = self._speed(
             "alone", 1, steps, self._program.jitted.epoch, self._state, arguments
         )
         self._alone_arguments = arguments
+        self.device_kind: str = arguments[-1].device.device_kind
         return speed
 
     def alone_again(self, alone: Speed) -> Speed:
@@ -170,7 +171,9 @@ class _Contest:
         numbers = {name: np.full(size, value, np.float32) for name, value in self._numbers.items()}
         epoch = PackedProgram(self._program, size, way).jitted.epoch
         try:
-            arguments = self._arguments(steps, numbers, jax.random.split(jax.random.key(0), size))
+            arguments = self._arguments(
+                steps, numbers, jax.random.split(jax.random.key(0, impl="threefry2x32"), size)
+            )
             return self._speed(way, size, steps, epoch, stacked._replace(step=self._state.step), arguments)[0]
         except (MemoryError, jax.errors.JaxRuntimeError) as failure:
             if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in str(failure):

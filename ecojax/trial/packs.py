@@ -155,4 +155,4 @@ def _init_keys(seeds: Sequence[int]) -> jax.Array:
 
 
 def _epoch_keys(seeds: Sequence[int], epoch: int) -> jax.Array:
-    return jnp.stack([jax.random.fold_in(jax.random.key(seed), epoch) for seed in seeds])
+    return jnp.stack([jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), epoch) for seed in seeds])

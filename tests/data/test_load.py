@@ -16,7 +16,6 @@ from sklearn.datasets import load_digits
 
 from ecojax.data import identity, load
 from ecojax.data.archives import Examples
-from ecojax.data.memory import _control_group_available, available_memory_bytes
 from ecojax.data.prepare import RECIPES, _png, prepare
 from ecojax.errors import DataError, InputError
 from ecojax.install import how_to_install
@@ -346,18 +345,6 @@ def test_a_dataset_too_large_for_the_host_is_refused_before_it_is_decoded(tmp_pa
     assert not (tmp_path / "cache").exists()
     assert len(load("mnist", data_dir=tmp_path, train_size=8, available_memory=lambda: 18_000).x_train) == 8
     assert len(load("mnist", data_dir=tmp_path, available_memory=lambda: None).x_train) == 27
-
-
-def test_a_control_group_limits_the_memory(tmp_path):
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("700\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 200\n")
-    assert _control_group_available(tmp_path) == 500
-    (tmp_path / "memory.max").write_text("max\n")
-    assert _control_group_available(tmp_path) is None
-    available = available_memory_bytes()
-    assert available is not None
-    assert 0 < available < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class TestCache:

@@ -13,6 +13,7 @@ from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.errors import InputError, MeterError
 from ecojax.install import how_to_install
+from ecojax.jax_devices import local_devices
 
 METERS = ("auto", "nvml", "amd", "hwmon", "rapl", "tpu", "modeled", "external:FILE")
 
@@ -45,9 +46,7 @@ def open_meter(
             raise InputError("--meter external needs the log's name, as in external:watts.csv.")
         return ExternalMeter(file)
     if device is None:
-        import jax
-
-        device = jax.local_devices()[0]
+        device = local_devices()[0]
     if name == "auto":
         return _automatic(device, watts_per_core)
     if name == "modeled":
