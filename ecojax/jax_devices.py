@@ -39,14 +39,18 @@ def cpu_device() -> Any:
         return None
 
 
+def kind_of(device: Any) -> str:
+    """What a JAX device is: "cpu", "gpu", "tpu", or another platform's name; a GPU's may be "gpu", "cuda" or "rocm"."""
+    name = device if isinstance(device, str) else str(device.platform)
+    return {"cuda": "gpu", "rocm": "gpu"}.get(name.lower(), name)
+
+
 def platform() -> str:
     """Of the device that this thread's programs are compiled for unless told otherwise: "cpu", "gpu" or "tpu"."""
     import jax
 
     device: Any = jax.config.values["jax_default_device"]
-    if device is None:
-        return jax.default_backend()
-    return device if isinstance(device, str) else str(device.platform)
+    return kind_of(jax.default_backend() if device is None else device)
 
 
 def initialised() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.install import how_to_install
-from ecojax.jax_devices import cpu_device, local_devices, setting
+from ecojax.jax_devices import cpu_device, kind_of, local_devices, setting
 from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
 from ecojax.settings import SearchSettings
@@ -57,7 +57,7 @@ class Workplace:
         from ecojax.trial.rungs import can_stop, rungs
 
         self._device = select_device(settings.device)
-        backend = self._device.platform
+        backend = kind_of(self._device)
         self.precision = precision_on(backend, settings.precision)
         self._own_meter = meter is None
         self.meter = meter or open_meter(
@@ -98,7 +98,7 @@ class Workplace:
             "resolved_precision": self.precision,
             "energy_provenance": str(self.meter.provenance),  # for show
             "energy_provenance_record": self.meter.provenance.to_dict(),
-            "device_kind": f"{device.platform}: {device.device_kind}",
+            "device_kind": f"{kind_of(device)}: {device.device_kind}",
             "jax_switches": switches(),
             "host": f"{platform.system()} {platform.machine()}",
             "versions": versions(),
@@ -221,7 +221,7 @@ def precision_on(backend: str, precision: str) -> str:
 def select_device(device: str) -> Any:
     """The JAX device to compute on. Raises `InputError` when it is not there, saying what JAX says."""
     local = local_devices()
-    found = local[0].platform
+    found = kind_of(local[0])
     if device in ("auto", found):
         return local[0]
     if device == "cpu" and (cpu := cpu_device()) is not None:

@@ -19,6 +19,8 @@ GPU = SimpleNamespace(platform="gpu", local_hardware_id=0)
 RADEON = SimpleNamespace(
     platform="gpu", local_hardware_id=0, client=SimpleNamespace(platform_version="PJRT C API\nrocm 60300")
 )
+# the names that JAX's plugins give themselves
+CUDA, ROCM = (SimpleNamespace(platform=name, local_hardware_id=0) for name in ("cuda", "rocm"))
 TPU = SimpleNamespace(platform="tpu", device_kind="TPU v5 lite", local_hardware_id=0)
 TPU_V4 = SimpleNamespace(platform="tpu", device_kind="TPU v4", local_hardware_id=0)
 METAL = SimpleNamespace(platform="METAL", local_hardware_id=0)
@@ -67,6 +69,8 @@ def test_auto_models_on_a_cpu_that_tells_nothing(bare):
         (CPU, "RaplMeter"),
         (CPU, "HwmonMeter"),
         (GPU, "NvmlMeter"),
+        (CUDA, "NvmlMeter"),
+        (ROCM, "AmdMeter"),
         (GPU, "HwmonMeter"),
         (RADEON, "AmdMeter"),
     ],
@@ -112,6 +116,7 @@ def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
         ("nvml", CPU, MeterError, r"computes on cpu.*--meter modeled"),
         ("nvml", TPU, MeterError, r"computes on tpu.*--meter modeled"),
         ("nvml", RADEON, MeterError, r"an AMD gpu.*NVML cannot"),
+        ("nvml", ROCM, MeterError, r"an AMD gpu.*NVML cannot"),
         ("amd", GPU, MeterError, r"computes on gpu.*amdsmi cannot"),
         ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*--meter modeled"),
         ("auto", TPU, MeterError, r"TPU v5 lite.*--meter modeled"),

@@ -13,7 +13,7 @@ from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.errors import InputError, MeterError
 from ecojax.install import how_to_install
-from ecojax.jax_devices import local_devices
+from ecojax.jax_devices import kind_of, local_devices
 
 METERS = ("auto", "nvml", "amd", "hwmon", "rapl", "tpu", "modeled", "external:FILE")
 
@@ -76,14 +76,15 @@ def _automatic(device: Any, watts_per_core: float | None) -> Meter:
 
 def meters_of(device: Any) -> tuple[str, ...]:
     """Names of the meters that could see a JAX device, the best first; "modeled" is not among them."""
-    if device.platform == "gpu":
+    if kind_of(device) == "gpu":
         return ("amd" if is_amd(device) else "nvml", "hwmon")
-    return {"cpu": ("rapl", "hwmon"), "tpu": ("tpu",)}.get(device.platform, ())
+    return {"cpu": ("rapl", "hwmon"), "tpu": ("tpu",)}.get(kind_of(device), ())
 
 
 def is_amd(device: Any) -> bool:
-    """Whether a JAX device of platform "gpu" is AMD's, by the name that its runtime gives itself."""
-    return "rocm" in str(getattr(getattr(device, "client", None), "platform_version", "")).lower()
+    """Whether a JAX device that is a GPU is AMD's, by its platform or the name that its runtime gives itself."""
+    runtime = getattr(getattr(device, "client", None), "platform_version", "")
+    return "rocm" in f"{device.platform} {runtime}".lower()
 
 
 def _require_seen(name: str, device: Any) -> None:
@@ -91,7 +92,8 @@ def _require_seen(name: str, device: Any) -> None:
     if name in meters_of(device):
         return
     kinds = {"nvml": "NVML", "amd": "amdsmi", "hwmon": "hwmon", "rapl": "RAPL", "tpu": "the TPU model"}
-    on = f"an AMD {device.platform}" if device.platform == "gpu" and is_amd(device) else device.platform
+    kind = kind_of(device)
+    on = f"an AMD {kind}" if kind == "gpu" and is_amd(device) else kind
     raise MeterError(
         f"JAX computes on {on} here, which {kinds[name]} cannot meter; use `--meter modeled`"
         + (f", or on a host with an NVIDIA GPU run {how_to_install('cuda')}." if name == "nvml" and on == "cpu" else

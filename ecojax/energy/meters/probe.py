@@ -16,6 +16,7 @@ from ecojax.energy.provenance import Rank
 from ecojax.errors import EcojaxError
 from ecojax.execute.boards import closed_boards
 from ecojax.install import how_to_install
+from ecojax.jax_devices import kind_of
 
 REMEDIES = {
     "nvml": f"NVIDIA's driver, and {how_to_install('cuda')} for JAX to compute on the GPU",
@@ -70,7 +71,7 @@ def probe(devices: Sequence[Any] = (), *, ticks: bool = True) -> list[Finding]:
 
 
 def _candidates(devices: Sequence[Any]) -> Iterator[tuple[str, Rank, Callable[[], Meter]]]:
-    gpus = [device for device in devices if device.platform == "gpu"]
+    gpus = [device for device in devices if kind_of(device) == "gpu"]
     boards = {
         name: [device.local_hardware_id for device in gpus if is_amd(device) is amd] or [0]
         for name, amd in (("nvml", False), ("amd", True))
@@ -82,7 +83,7 @@ def _candidates(devices: Sequence[Any]) -> Iterator[tuple[str, Rank, Callable[[]
     yield "hwmon", Rank.SENSOR, HwmonMeter
     yield "rapl", Rank.CPU_PACKAGE, RaplMeter
     for device in devices:
-        if device.platform == "tpu":
+        if kind_of(device) == "tpu":
             yield "tpu", Rank.CHIP_POWER_DUTY, lambda device=device: TpuMeter.of(device)  # type: ignore[misc]
     yield "modeled", Rank.WATTS_PER_CORE, ModeledMeter
 
