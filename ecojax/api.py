@@ -6,11 +6,12 @@ ecojax.export_model("runs/digits", pick="knee", to="model")
 model = ecojax.load("model")
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never
 
-from ecojax.errors import InputError
+from ecojax.errors import InputError, StudyError
 from ecojax.frontier import Study
 from ecojax.frontier.stated import check
 from ecojax.settings import SearchSettings, read_configurations, resolve
@@ -150,8 +151,9 @@ def search(
             enqueue_source = str(options["enqueue"])
             options["enqueue"] = read_configurations(Path(enqueue_source))
     settings, origins = resolve(config, options)
-    folder = Path(out) if out is not None else _free_folder(settings.dataset)
-    check_vacant(folder)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_vacant(folder)
 
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
@@ -163,6 +165,7 @@ def search(
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        folder = folder or _take_folder(settings.dataset)
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
     return Study.open(folder)
@@ -253,12 +256,22 @@ def _as_stored(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _free_folder(dataset: str) -> Path:
+def _take_folder(dataset: str) -> Path:
+    """The next free `runs/<dataset>-<number>`, made: of two searches that start together each gets its own."""
     name = dataset.replace("/", "_").replace(":", "_")
     number = 1
-    while Path(f"runs/{name}-{number}").exists():
-        number += 1
-    return Path(f"runs/{name}-{number}")
+    while True:
+        folder = Path(f"runs/{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except OSError as error:
+            if os.path.lexists(folder):
+                number += 1
+                continue
+            raise StudyError(
+                f"cannot write the study to '{folder}': {error.strerror}; choose a folder with --out"
+            ) from None
 
 
 __all__ = ["Study", "export_model", "load", "search"]

@@ -30,5 +30,5 @@ def export(
 
     opened = Study.open(study)
     folder = api.export_model(opened, pick=pick, to=to)
-    typer.echo(in_words(opened, pick, opened.pick(pick)))
-    typer.echo(f"wrote {folder}; load it with ecojax.load({str(folder)!r})")
+    print(in_words(opened, pick, opened.pick(pick)))
+    print(f"wrote {folder}; load it with ecojax.load({str(folder)!r})", flush=True)

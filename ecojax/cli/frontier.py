@@ -1,5 +1,6 @@
 """`ecojax frontier`."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -41,10 +42,10 @@ def frontier(
 
         draw(opened, plot)
     if format is Format.JSON:
-        typer.echo(to_json(opened))
+        print(to_json(opened), flush=True)
     elif format is Format.CSV:
-        typer.echo(to_csv(opened), nl=False)
+        print(to_csv(opened), end="", flush=True)
     else:
         print_frontier(opened)
     if plot is not None:
-        typer.echo(f"plot written to {plot}", err=True)
+        print(f"plot written to {plot}", file=sys.stderr)

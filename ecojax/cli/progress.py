@@ -5,11 +5,12 @@ All of it goes to standard error; standard output belongs to results.
 
 import math
 import os
+import shlex
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,15 @@ class Silent(Listener):
     def stopping(self) -> None:
         """Hears that somebody pressed Ctrl-C once. Called by a signal handler, between any two steps."""
 
-    def interrupted(self) -> None:
+    def interrupted(self, what: str) -> None:
+        """Tells how to go on after `what` has ended the search."""
         if self.folder is not None:
-            print(f"interrupted; go on with: ecojax search --resume --out {self.folder}", file=sys.stderr)
+            print(
+                f"{what}; go on with: ecojax search --resume --out {shlex.quote(str(self.folder))}",
+                file=sys.stderr,
+            )
+        else:
+            print(f"{what} before the search had begun; nothing was written", file=sys.stderr)
 
     @property
     def done(self) -> int:
@@ -125,7 +132,8 @@ class Log(Silent):
     """A line a trial."""
 
     def stopping(self) -> None:
-        os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
+        with suppress(OSError, ValueError):  # closed, or no file
+            os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
 
     def noted(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -227,13 +235,13 @@ def listening(*, quiet: bool) -> Iterator[Silent]:
     if quiet:
         yield Silent()
         return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    # FORCE_COLOR makes rich take a file for a terminal, where a display that redraws itself is rubbish
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
         yield Log()
         return
-    live = Live(console)
+    from rich.console import Console
+
+    live = Live(Console(stderr=True))
     with live.display:
         yield live
 

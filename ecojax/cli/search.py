@@ -1,5 +1,6 @@
 """`ecojax search`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -149,10 +150,10 @@ def search(
     ecojax search --dataset cifar10 --train-size 10000 --evaluations 24 --epochs 3 --out runs/c10
     ecojax search --resume --out runs/c10 --evaluations 48
 
-    Ctrl-C finishes the trials that run; a second one stops at once.
+    Ctrl-C finishes the trials that run; a second one stops at once, as SIGTERM does.
     """
     from ecojax import api
-    from ecojax.cli.interruption import interruptible
+    from ecojax.cli.interruption import Terminated, interruptible
     from ecojax.cli.progress import listening
 
     options: dict[str, Any] = {
@@ -205,16 +206,19 @@ def search(
             )
             if stop():
                 raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            listener.interrupted()
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as interruption:
+            what, status = (
+                ("terminated", 143) if isinstance(interruption, Terminated) else ("interrupted", 130)
+            )
+            listener.interrupted(what)
+            raise typer.Exit(status) from None
     if not quiet:
         from ecojax.cli.console import print_account, print_frontier
 
         print_frontier(study)
-        typer.echo("", err=True)
+        print(file=sys.stderr)
         print_account(study)
-        typer.echo(f"ecojax frontier {study.path}   shows this again", err=True)
+        print(f"ecojax frontier {study.path}   shows this again", file=sys.stderr)
 
 
 def _pins(texts: list[str]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def conduct(
     of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
+    before = [(trial.id, trial.status) for trial in store.each()]
     with _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:
@@ -110,6 +111,11 @@ def conduct(
                 store.set(name, store.settings().get(name, 0.0) + seconds)
         if reason is None:
             return
+        if before and before == [(trial.id, trial.status) for trial in store.each()]:
+            listener.noted(
+                f"nothing to do: the study has {len(before)} trials, and {reason}; to go on, give more with "
+                "--evaluations, --budget or --patience"
+            )
         with stopwatch.span("measuring the frontier"):
             _measure_frontier(store, settings, crew, listener)
         with stopwatch.span("testing"):

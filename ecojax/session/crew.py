@@ -1,17 +1,15 @@
 """The workers of a search, and what the driver keeps of the task itself: all that a search is conducted with."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
 from ecojax.execute.executor import End, Executor, Job, Maker
+from ecojax.folders import private_folder
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
 from ecojax.search.loop import Listener
@@ -135,8 +133,7 @@ def _apart(
     with computing():
         task = load_task(settings, origins, precision, on_data, download=download)
     # of all searches of this user on this host: none is to compute while another meters
-    folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = private_folder("turns")
 
     def maker(of: SearchSettings) -> Maker:
         record = of.model_dump(mode="json", exclude_none=True)
