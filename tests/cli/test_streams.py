@@ -32,7 +32,7 @@ def test_the_table_is_printed_in_every_encoding(study, encoding):
     shown = ecojax("frontier", study, PYTHONIOENCODING=encoding)
     assert (shown.returncode, shown.stderr) == (0, b"")
     text = shown.stdout.decode(encoding)
-    assert "knee: the pick by default" in text
+    assert "the pick by default" in text
     assert "10 W per core" in text
     assert {"ascii": "+-", "utf-8": "◆"}.get(encoding, "±") in text
     assert "\\u" not in text, "a code is not readable"
