@@ -160,7 +160,7 @@ def search(
     from ecojax.session.data import data_dir_of
     from ecojax.session.queue import queue_of
 
-    with assemble(settings, origins, meter=own_meter, on_data=on_data, listener=listener) as crew:
+    with assemble(settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder) as crew:
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
@@ -197,7 +197,7 @@ def _go_on(
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
         # nothing is downloaded: where the data are not found, they are elsewhere
         with assemble(
-            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False
+            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False, study=folder
         ) as crew:
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)

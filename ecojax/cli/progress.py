@@ -177,6 +177,7 @@ class Live(Silent):
         self._task = self._bar.add_task("starting", total=None)
         self._running: dict[int, Trial] = {}
         self._stopping = ""
+        self._waiting = ""
         self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
@@ -190,6 +191,9 @@ class Live(Silent):
 
     def stopping(self) -> None:
         self._stopping = STOPPING
+
+    def waiting(self, seconds: float, whom: str) -> None:
+        self._waiting = f"waiting for {duration(seconds)} for {whom}" if whom else ""
 
     def trial_started(self, trial: Trial) -> None:
         self._running[trial.id] = trial
@@ -225,6 +229,7 @@ class Live(Silent):
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
         ]
+        lines += [f"  {self._waiting}"] if self._waiting else []
         lines += [self._stopping] if self._stopping else []
         return Group(self._bar, *(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
 

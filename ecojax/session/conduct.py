@@ -20,6 +20,7 @@ from ecojax.search.loop import Listener, run
 from ecojax.search.stagnation import Stagnation
 from ecojax.session.crew import Crew
 from ecojax.session.resume import adopter_of
+from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
@@ -74,7 +75,7 @@ def conduct(
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
     before = [(trial.id, trial.status) for trial in store.each()]
-    with _accounted(store, engine, crew) as stopwatch:
+    with told(crew.turns, listener), _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:
             reason = run(
