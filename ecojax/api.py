@@ -160,7 +160,9 @@ def search(
     from ecojax.session.data import data_dir_of
     from ecojax.session.queue import queue_of
 
-    with assemble(settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder) as crew:
+    with assemble(
+        settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder
+    ) as crew:
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
