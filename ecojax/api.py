@@ -17,7 +17,7 @@ from ecojax.frontier.stated import check
 from ecojax.settings import SearchSettings, read_configurations, resolve
 from ecojax.space.space import tables_of
 from ecojax.study import StudyStore
-from ecojax.study.store import check_vacant
+from ecojax.study.store import check_vacant, check_writable
 from ecojax.wording import option
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def search(
     folder = None if out is None else Path(out)
     if folder is not None:
         check_vacant(folder)
+    check_writable(folder or Path("runs"))
 
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
@@ -218,10 +219,11 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6".
     Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
     """
-    from ecojax.export import export_trial
+    from ecojax.export import export_trial, require_vacant
     from ecojax.jax_settings import computing
     from ecojax.tasks import ImageInputs
 
+    require_vacant(Path(to))
     study = study if isinstance(study, Study) else Study.open(study)
     trial = study.pick(pick)
     inputs = ImageInputs.from_record(study.settings.get("inputs"))

@@ -36,11 +36,11 @@ def frontier(
     from ecojax.frontier import Study
     from ecojax.frontier.table import to_csv, to_json
 
-    opened = Study.open(study)
     if plot is not None:
-        from ecojax.frontier.plot import plot as draw
+        from ecojax.frontier.plot import require_drawable
 
-        draw(opened, plot)
+        require_drawable(plot)  # before the work
+    opened = Study.open(study)
     if format is Format.JSON:
         print(to_json(opened), flush=True)
     elif format is Format.CSV:
@@ -48,4 +48,7 @@ def frontier(
     else:
         print_frontier(opened)
     if plot is not None:
+        from ecojax.frontier.plot import plot as draw
+
+        draw(opened, plot)
         print(f"plot written to {plot}", file=sys.stderr)

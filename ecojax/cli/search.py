@@ -153,6 +153,7 @@ def search(
     Ctrl-C finishes the trials that run; a second one stops at once, as SIGTERM does.
     """
     from ecojax import api
+    from ecojax.cli.console import so_far
     from ecojax.cli.interruption import Terminated, interruptible
     from ecojax.cli.progress import listening
 
@@ -191,6 +192,7 @@ def search(
         "trial_timeout": trial_timeout,
         "meter_device": meter_device,
     }
+    failure: Exception | None = None
     with listening(quiet=quiet) as listener, interruptible(listener) as stop:
         try:
             study = api.search(
@@ -212,6 +214,11 @@ def search(
             )
             listener.interrupted(what)
             raise typer.Exit(status) from None
+        except Exception as error:  # what was found before it is shown first
+            found = None if quiet else so_far(listener.folder)
+            if found is None:
+                raise
+            study, failure = found, error
     if not quiet:
         from ecojax.cli.console import print_account, print_frontier
 
@@ -219,6 +226,8 @@ def search(
         print(file=sys.stderr)
         print_account(study)
         print(f"ecojax frontier {study.path}   shows this again", file=sys.stderr)
+    if failure is not None:
+        raise failure
 
 
 def _pins(texts: list[str]) -> dict[str, Any]:
