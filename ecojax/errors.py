@@ -14,6 +14,10 @@ class InputError(EcojaxError):
     """What was asked for is wrong: an option, a value, a name, a file's contents."""
 
 
+class FruitlessError(InputError):
+    """A search ended without a frontier: nothing succeeded, or nothing feasible. Exit status 3."""
+
+
 class StudyError(EcojaxError):
     """A study cannot be used as it lies on disk: foreign, of another version, corrupt, or in use."""
 

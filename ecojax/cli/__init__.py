@@ -3,7 +3,6 @@
 `ecojax --help` must answer at once, so nothing here imports JAX, numpy or rich before a command needs it.
 """
 
-import os
 import sys
 
 import typer
@@ -13,7 +12,6 @@ from ecojax.cli.export import export
 from ecojax.cli.frontier import frontier
 from ecojax.cli.measure import measure
 from ecojax.cli.search import search
-from ecojax.cli.streams import prepare
 from ecojax.wording import on_the_command_line
 
 LONGEST = 2000  # characters of a complaint
@@ -48,23 +46,25 @@ def ecojax(
     ecojax export runs/digits --pick knee --to model   writes one of them to files
     ecojax measure model                               joules, latency and throughput of it
     ecojax devices                                     what can be metered here, by what, how well
+
+    Exit status: 0 done; 1 an error, which one sentence says; 2 the command line makes no sense; 3 the study has no
+    frontier, since no trial succeeded or none met the constraints; 130 interrupted; 141 the reader of a pipe left.
     """
     if version:
         from ecojax.version import __version__
 
-        print(f"ecojax {__version__}", flush=True)
+        typer.echo(f"ecojax {__version__}")
         raise typer.Exit
     if {"-h", "--help"} & set(sys.argv):
         return
     from ecojax.install import complaints
 
     for complaint in complaints():
-        print(f"warning: {complaint}", file=sys.stderr)
+        typer.echo(f"warning: {complaint}", err=True)
 
 
 def main() -> None:
     """Runs the command line; every failure is one sentence on standard error and a non-zero status."""
-    prepare()
     with on_the_command_line():
         sys.exit(_run())
 
@@ -76,12 +76,9 @@ def _run() -> int:
         status = typer.main.get_command(app).main(arguments, prog_name="ecojax", standalone_mode=False)
     except KeyboardInterrupt:
         status = _complain("interrupted", 130)
-    except BrokenPipeError:
-        status = _end_of_pipe()
-    except SystemExit as leaving:  # typer has a status of its own for a closed pipe
-        if not isinstance(leaving.__context__, BrokenPipeError):
-            raise
-        status = _end_of_pipe()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        status = 141
     except Exception as error:
         if debug:
             raise
@@ -89,15 +86,11 @@ def _run() -> int:
     return status if isinstance(status, int) else 0
 
 
-def _end_of_pipe() -> int:
-    """The reader of a pipe has seen enough: what is still to be written goes nowhere."""
-    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    return 141
-
-
 def _sentence(error: Exception) -> tuple[str, int]:
-    from ecojax.errors import EcojaxError
+    from ecojax.errors import EcojaxError, FruitlessError
 
+    if isinstance(error, FruitlessError):
+        return str(error), 3
     if isinstance(error, EcojaxError):
         return str(error), 1
     if hasattr(error, "format_message"):  # the parser's own complaints about options
@@ -125,5 +118,5 @@ def _complain(message: str, status: int) -> int:
         message = message[:LONGEST] + "…"
     # whose names or values it quotes may be a stranger's, who must not drive the terminal
     printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    print(f"ecojax: {''.join(printable)}", file=sys.stderr)
+    typer.echo(f"ecojax: {''.join(printable)}", err=True)
     return status

@@ -35,8 +35,9 @@ def devices(
     if json:
         import json as text
 
-        record = {"devices": chosen, "meters": [_record(finding) for finding in found]}
-        print(text.dumps(record, indent=2), flush=True)
+        typer.echo(
+            text.dumps({"devices": chosen, "meters": [_record(finding) for finding in found]}, indent=2)
+        )
     else:
         _print(chosen, found)
 

@@ -1,6 +1,5 @@
 """`ecojax frontier`."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +26,8 @@ def frontier(
     down gives up accuracy and gets a cheaper inference for it. Energy says how it was obtained: `measured` by a
     counter in the device, or `modeled` from CPU time.
 
+    Exits 3 where there is no frontier, and says why: which trials failed of what, or which bound kept them off it.
+
     \b
     ecojax frontier runs/c10
     ecojax frontier runs/c10 --plot frontier.png
@@ -36,19 +37,20 @@ def frontier(
     from ecojax.frontier import Study
     from ecojax.frontier.table import to_csv, to_json
 
-    if plot is not None:
-        from ecojax.frontier.plot import require_drawable
-
-        require_drawable(plot)  # before the work
     opened = Study.open(study)
-    if format is Format.JSON:
-        print(to_json(opened), flush=True)
-    elif format is Format.CSV:
-        print(to_csv(opened), end="", flush=True)
-    else:
-        print_frontier(opened)
     if plot is not None:
         from ecojax.frontier.plot import plot as draw
 
         draw(opened, plot)
-        print(f"plot written to {plot}", file=sys.stderr)
+    if format is Format.JSON:
+        typer.echo(to_json(opened))
+    elif format is Format.CSV:
+        typer.echo(to_csv(opened), nl=False)
+    else:
+        print_frontier(opened)
+    if not opened.frontier():
+        if format is not Format.TABLE:
+            typer.echo(f"ecojax: no frontier yet: {opened.why_no_frontier()}", err=True)
+        raise typer.Exit(3)
+    if plot is not None:
+        typer.echo(f"plot written to {plot}", err=True)

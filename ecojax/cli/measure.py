@@ -80,7 +80,7 @@ def measure(
     if json:
         import json as writer
 
-        print(writer.dumps(to_record(resolved.name, rows, factors), indent=2, allow_nan=False), flush=True)
+        typer.echo(writer.dumps(to_record(resolved.name, rows, factors), indent=2, allow_nan=False))
         return
     import sys
 

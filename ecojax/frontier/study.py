@@ -1,17 +1,17 @@
 """A study, read: its trials, its frontier and the member to take home. What `ecojax.search()` returns."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.errors import InputError
+from ecojax.errors import FruitlessError, InputError
 from ecojax.frontier.chance import Chance
 from ecojax.frontier.pick import NAMES, conditions, pick, satisfying
 from ecojax.frontier.provenances import provenances
 from ecojax.frontier.quantities import quantity, written
+from ecojax.frontier.reasons import bounds_of, why_none
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
 from ecojax.install import how_to_install
@@ -154,15 +154,16 @@ class Study:
                 members.setdefault(tuple(row), trial)
         return [members[row] for row in sorted(members)]
 
+    def why_no_frontier(self) -> str | None:
+        """Why there is no frontier: how the trials failed, or which bound how many of them break; else None."""
+        return None if self.frontier() else why_none(self.trials, self.constraints)
+
     def require_frontier(self) -> list[Trial]:
-        """The frontier. Raises `InputError` saying why when it is empty."""
+        """The frontier. Raises `FruitlessError` saying why when it is empty."""
         members = self.frontier()
         if not members:
-            missing = "none of its trials is complete"
-            if self.complete():
-                missing = f"no complete trial meets the constraints {json.dumps(self.constraints)}"
-            raise InputError(
-                f"study '{self.name}' has no frontier yet: {missing}; search on with {option('resume')}"
+            raise FruitlessError(
+                f"study '{self.name}' has no frontier yet: {self.why_no_frontier()}; search on with {option('resume')}"
             )
         return members
 
@@ -315,6 +316,9 @@ class Study:
                 {"name": name, "direction": METRICS[name].direction, "provenance": self.provenance(name)}
                 for name in self.objectives
             ],
+            "constraints": [bound.to_dict() for bound in bounds_of(self.constraints, self.complete())],
+            "stopped": self.settings.get("stopped"),
+            "no_frontier": self.why_no_frontier(),
             "hypervolume": self.hypervolume(),
             "hypervolume_reference": self.hypervolume_reference(),
             "hypervolume_obstacle": self.hypervolume_obstacle(),

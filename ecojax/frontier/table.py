@@ -71,7 +71,8 @@ def render_table(study: Study, width: int) -> "RenderableType":
     from rich.text import Text
 
     if not study.frontier():
-        return Text(f"{_printable(study.title)}: no frontier yet ({_counts(study)})")
+        lines = [f"{study.title}: no frontier yet, {study.why_no_frontier()}", _counts(study), *_ended(study)]
+        return Text("\n".join(map(_printable, lines)))
     columns = fitting(frontier_columns(study), study.objectives, width)
     table = Table(box=SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
@@ -154,6 +155,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
             if side in bounds
         )
         lines.append(f"constraints: {bounds}; feasible trials: {len(study.feasible())}")
+    lines += _ended(study)
     lines.append(_hypervolume(study))
     batch = study.settings.get("inference_batch")
     meanings = {
@@ -202,6 +204,12 @@ def to_csv(study: Study) -> str:
 def _printable(text: str) -> str:
     """Without what would drive the terminal: a study may be anybody's."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _ended(study: Study) -> list[str]:
+    """Why the search ended, where it did."""
+    reason = study.settings.get("stopped")
+    return [f"the search ended: {reason}"] if isinstance(reason, str) else []
 
 
 def _counts(study: Study) -> str:

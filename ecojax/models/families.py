@@ -35,8 +35,9 @@ class Family:
     `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
     `module()` imports and gives the Flax class, whose keywords are those parameters' names; `widest` are the same
     parameters with all that the class can build, to which tables and pins may extend the search; `layers` how many
-    layers or blocks an architecture has in a row. A class with a method `fit(images)` computes some of its weights from
-    training images before the first step.
+    layers or blocks an architecture has in a row; `grows` names the parameters that, raised alone, make neither the
+    parameters nor the FLOPs of any of its networks fewer. A class with a method `fit(images)` computes some of its
+    weights from training images before the first step.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Family:
     module: Callable[[], Any]
     widest: tuple[Parameter, ...] = ()
     layers: Callable[[Mapping[str, Any]], int] = lambda architecture: 1
+    grows: frozenset[str] = frozenset()
 
     def architecture(self, configuration: Mapping[str, Any], image_shape: ImageShape) -> dict[str, Any]:
         """The part of `configuration` that shapes the network; an inactive parameter takes its default.
@@ -178,6 +180,7 @@ FAMILIES = {
             _ACTIVATION,
         ),
         layers=lambda architecture: architecture["stages"] * architecture["depth"],
+        grows=frozenset({"width", "growth", "kernel", "depth", "activation"}),
     ),
     "mlp": Family(
         "mlp",
@@ -185,6 +188,7 @@ FAMILIES = {
         _mlp,
         (Int("hidden_layers", 0, MOST_BLOCKS), Int("hidden_width", 1, MOST_CHANNELS), _NORM, _ACTIVATION),
         layers=lambda architecture: architecture["hidden_layers"],
+        grows=frozenset({"hidden_width", "activation"}),
     ),
     "linear": Family("linear", lambda image_shape: (), _linear),
     "airbench": Family(
@@ -201,5 +205,6 @@ FAMILIES = {
             Choice("test_views", ("none", "mirror", "mirror_shift")),
         ),
         layers=lambda architecture: 3 * architecture["group_depth"],
+        grows=frozenset({"first_width", "second_width", "third_width", "group_depth", "residual"}),
     ),
 }

@@ -7,7 +7,7 @@ its workers' object with a configuration and a seed, which gives an `Outcome`; e
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ecojax.errors import EcojaxError
+from ecojax.errors import EcojaxError, FruitlessError
 from ecojax.execute.executor import End, Ended, Executor, Job
-from ecojax.search.account import WAITING, Stopwatch
+from ecojax.search.account import Stopwatch
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
 from ecojax.search.ledger import Adopt, Ledger, Signature
@@ -49,13 +49,7 @@ class Listener:
         """`trials` are those that the study holds already, of `evaluations` in all; they can be gone through once."""
 
     def noted(self, text: str) -> None:
-        """Something that a user should know of and that stops nothing. May be called by another thread."""
-
-    def waiting(self, seconds: float, whom: str) -> None:
-        """The search has waited so long for other processes, once a second; `whom` is empty when it no longer does.
-
-        Called by another thread.
-        """
+        """Something that a user should know of and that stops nothing."""
 
     def trial_started(self, trial: Trial) -> None: ...
 
@@ -250,11 +244,8 @@ class _Search:
         """The next trial, begun; or why there is none."""
         step = len(self.ledger)
         hurried = self.executor.workers > 1 and self.executor.free > 1  # another waits
-        with ExitStack() as turn:
-            with self.stopwatch.span(WAITING):
-                turn.enter_context(self.quietly())
-            with self.stopwatch.span("proposing"):
-                proposal = self.engine.propose(step, self.ledger.history, hurried=hurried)
+        with self.stopwatch.span("proposing"), self.quietly():
+            proposal = self.engine.propose(step, self.ledger.history, hurried=hurried)
         if proposal is None:
             return f"all {self.ledger.history.tried} configurations of the space have been tried"
         seed = trial_seed(self.engine.seed, step)
@@ -338,7 +329,7 @@ class _Search:
         least = LEAST_FAILURES if never else LEAST_FAILURES_LATER
         if self._failed_in_a_row >= max(self.engine.population, least):
             which = "all" if never else "the last"
-            raise EcojaxError(
+            raise (FruitlessError if never else EcojaxError)(
                 f"{which} {self._failed_in_a_row} trials failed, so the search stops; the last one "
                 f"({trial.status}): {trial.error}"
             )

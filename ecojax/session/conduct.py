@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecojax.energy import Energy
-from ecojax.errors import EcojaxError
-from ecojax.execute.executor import described
+from ecojax.errors import FruitlessError
 from ecojax.frontier import Study
 from ecojax.jax_settings import computing
+from ecojax.origins import Origins
 from ecojax.search.account import REST, Stopwatch, account
 from ecojax.search.budget import Budget, seconds_of
 from ecojax.search.constraints import violation
@@ -21,8 +21,8 @@ from ecojax.search.ledger import minimised
 from ecojax.search.loop import Listener, run
 from ecojax.search.stagnation import Stagnation
 from ecojax.session.crew import Crew
+from ecojax.session.feasibility import infeasible
 from ecojax.session.resume import adopter_of
-from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
@@ -30,7 +30,9 @@ from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
-from ecojax.wording import option
+
+if TYPE_CHECKING:
+    from ecojax.tasks import ImageClassification
 
 LEAD = 4  # candidates that compile while an accelerator trains another
 AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
@@ -54,8 +56,8 @@ def conduct(
     task, bounds = crew.task, settings.bounds()
     listener.aiming(settings.objectives, bounds)
     names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
-    before_training = {name: bound for name, bound in bounds.items() if name in names}
-    known = _known(crew, settings.inference_batch, names)
+    before_training = known_bounds(settings)
+    known = known_of(crew.task, settings.inference_batch, names)
 
     def known_objectives(configuration: Configuration) -> list[float]:
         metrics = known(configuration)
@@ -77,8 +79,7 @@ def conduct(
     of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
-    before = [(trial.id, trial.status) for trial in store.each()]
-    with told(crew.turns, listener), _accounted(store, engine, crew) as stopwatch:
+    with _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:
             reason = run(
@@ -106,6 +107,9 @@ def conduct(
             )
             if reason is not None:
                 store.set("stopped", reason)
+        except FruitlessError as error:
+            store.set("stopped", str(error))
+            raise
         finally:
             spent = {
                 "search_seconds": time.perf_counter() - began,
@@ -115,38 +119,30 @@ def conduct(
                 store.set(name, store.settings().get(name, 0.0) + seconds)
         if reason is None:
             return
-        unchanged = before and before == [(trial.id, trial.status) for trial in store.each()]
-        if unchanged and not _untested(store):
-            listener.noted(
-                f"nothing to do: the study has {len(before)} trials, and {reason}; to go on, give more with "
-                "--evaluations, --budget or --patience"
-            )
-        failures: list[Exception] = []  # of one step, which are no reason to leave the next one out
-        with stopwatch.span("measuring the frontier"), _kept(failures):
+        with stopwatch.span("measuring the frontier"):
             _measure_frontier(store, settings, crew, listener)
-        with stopwatch.span("testing"), _kept(failures):
+        with stopwatch.span("testing"):
             _read_test_set(store, crew, listener)
-        if failures:
-            raise _unfinished(failures[0], store) from failures[0]
 
 
-@contextmanager
-def _kept(failures: list[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        failures.append(error)
+def known_bounds(settings: SearchSettings) -> dict[str, dict[str, float]]:
+    """The bounds on metrics that need no training."""
+    return {name: bound for name, bound in settings.bounds().items() if name in KNOWN_BEFOREHAND}
 
 
-def _unfinished(failure: Exception, store: StudyStore) -> EcojaxError:
-    """A failure after the last trial, with what to do about it: nothing but the last steps is to be done again."""
-    remedy = (
-        f"every trial is kept: remove the cause, and go on with {option('resume')} {option('out', str(store.folder))}, "
-        "which does only what is left"
-    )
-    if isinstance(failure, EcojaxError):
-        return type(failure)(f"{failure}; {remedy}")
-    return EcojaxError(f"after the last trial, {described(failure)}; {remedy}")
+def require_feasible(
+    settings: SearchSettings, crew: Crew, origins: Origins, listener: Listener | None
+) -> None:
+    """Raises `InputError` where no configuration can meet the bounds on what is known before training.
+
+    Where that is likely, but not certain, the listener is told.
+    """
+    bounds = known_bounds(settings)
+    known = known_of(crew.task, settings.inference_batch, list(bounds))
+    shape = crew.task.dataset.image_shape
+    warning = infeasible(crew.task.space, known, bounds, shape=shape, origins=origins)
+    if warning is not None:
+        (listener or Listener()).noted(f"warning: {warning}")
 
 
 def _lead(settings: SearchSettings, crew: Crew) -> int:
@@ -156,8 +152,8 @@ def _lead(settings: SearchSettings, crew: Crew) -> int:
     return 0 if crew.facts["device_kind"].startswith("cpu") else LEAD
 
 
-def _known(
-    crew: Crew, inference_batch: int, names: Collection[str]
+def known_of(
+    task: "ImageClassification", inference_batch: int, names: Collection[str]
 ) -> Callable[[Configuration], dict[str, float]]:
     """`known_beforehand`, paid for once a network; nothing for a network that cannot be built."""
     found: dict[Any, dict[str, float]] = {}
@@ -165,7 +161,7 @@ def _known(
     def known(configuration: Configuration) -> dict[str, float]:
         try:
             with computing():
-                network = crew.task.network(configuration)
+                network = task.network(configuration)
                 if network not in found:
                     found[network] = known_beforehand(network, inference_batch, names)
             return found[network]
@@ -245,13 +241,9 @@ def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, l
     settle(store, lambda: _frontier(store), compare, listener)
 
 
-def _untested(store: StudyStore) -> list[Trial]:
-    return [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
-
-
 def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     """Once, at the end, for the frontier's members: selection never sees these figures."""
-    untested = _untested(store)
+    untested = [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
     if not untested:
         return
     listener.testing(len(untested))
