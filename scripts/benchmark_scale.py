@@ -100,7 +100,7 @@ def outcome(values: list[float], rng: np.random.Generator) -> dict[str, Mapping[
     provenance = dict.fromkeys(("energy_per_sample_j", "train_energy_j"), by)
     provenance |= {"accuracy": "measured (5000 validation images)", "latency_ms": "measured (wall clock)"}
     energy = {
-        "per_sample_j": values[1], "ci95_j": a, "latency_s": b, "batch_size": 64, "windows": 3, "seconds": c,
+        "per_sample_j": values[1], "per_sample_ci95_j": a, "latency_s": b, "batch_size": 64, "windows": 3, "seconds": c,
         "spent_j": d, "window_j": others[:10], "window_s": others[10:20], "precision": "float32", "converged": True,
         "provenance": {"kind": "modeled", "by": "CPU time × 10 W per core", "scope": "this process"},
         "gates": {"checksum_error": a, "time_ratio": 1.0 + b}, "device": "a processor of many cores",

@@ -16,7 +16,8 @@ class Energy:
     """Joules of one inference at a stated batch size, precision, input shape and device.
 
     per_sample_j: joules per sample, the mean over windows; gross (idle power is in it).
-    ci95_j: half width of its 95 % confidence interval; the systematic error stands apart, in `provenance`.
+    per_sample_ci95_j: half width of its 95 % confidence interval; the systematic error stands apart, in `provenance`.
+        Of a whole call there are `per_call_j` and `per_call_ci95_j`.
     latency_s: wall seconds per call, that is per batch of `batch_size` samples; the median over windows.
     windows: how many windows the mean is of.
     seconds: metered seconds, all windows together.
@@ -36,7 +37,7 @@ class Energy:
     """
 
     per_sample_j: float
-    ci95_j: float
+    per_sample_ci95_j: float
     latency_s: float
     batch_size: int
     windows: int
@@ -57,24 +58,19 @@ class Energy:
     notes: tuple[str, ...] = ()
 
     @property
-    def joules(self) -> float:
-        """Of one call, that is of a batch."""
+    def per_call_j(self) -> float:
+        """Joules of one call, that is of a batch."""
         return self.per_sample_j * self.batch_size
 
     @property
-    def ci95(self) -> float:
-        """Half width of the 95 % interval of `joules`."""
-        return self.ci95_j * self.batch_size
-
-    @property
-    def n(self) -> int:
-        """How many windows the figure is the mean of."""
-        return self.windows
+    def per_call_ci95_j(self) -> float:
+        """Half width of the 95 % interval of `per_call_j`."""
+        return self.per_sample_ci95_j * self.batch_size
 
     @property
     def power_w(self) -> float:
         """Mean power under load."""
-        return self.joules / self.latency_s
+        return self.per_call_j / self.latency_s
 
     def differences(self, other: "Energy") -> list[str]:
         """In which of `CONDITIONS` two figures differ, in words; empty where they compare. Unknown shapes agree, and
@@ -102,11 +98,13 @@ class Energy:
                 f"These figures differ in {'; '.join(found)}, and their ratio would be of that; measure both alike."
             )
         ratio = self.per_sample_j / other.per_sample_j
-        return ratio, ratio * math.hypot(self.ci95_j / self.per_sample_j, other.ci95_j / other.per_sample_j)
+        return ratio, ratio * math.hypot(
+            self.per_sample_ci95_j / self.per_sample_j, other.per_sample_ci95_j / other.per_sample_j
+        )
 
     def __str__(self) -> str:
         return (
-            f"{self.per_sample_j:.4g} ± {self.ci95_j:.2g} J a sample at batch size {self.batch_size}, "
+            f"{self.per_sample_j:.4g} ± {self.per_sample_ci95_j:.2g} J a sample at batch size {self.batch_size}, "
             f"{self.precision}, on {self.device}: {self.provenance}"
         )
 

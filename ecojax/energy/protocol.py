@@ -163,7 +163,7 @@ def as_figure(
         notes += calibration.notes
     return Energy(
         per_sample_j=call_j / prepared.batch_size,
-        ci95_j=half_width_j / prepared.batch_size,
+        per_sample_ci95_j=half_width_j / prepared.batch_size,
         latency_s=samples.call_s,
         batch_size=prepared.batch_size,
         windows=len(samples.windows),

@@ -2,7 +2,7 @@
 
     target = resolve("model.py:predict")
     for row in measure_target(target, batches=[1, 64], meter=meter):
-        print(row.energy.joules, row.latency.p50_s, row.throughput_per_s)
+        print(row.energy.per_sample_j, row.latency.p50_s, row.throughput_per_s)
 
 It knows nothing of the search.
 """

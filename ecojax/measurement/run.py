@@ -50,17 +50,17 @@ class Row:
         """Ready for JSON, units in the names; carbon is of one sample."""
         record = {
             "batch_size": self.energy.batch_size,
-            "joules_per_sample": self.energy.per_sample_j,
-            "joules_per_sample_ci95": self.energy.ci95_j,
-            "joules_per_call": self.energy.joules,
-            "joules_per_call_ci95": self.energy.ci95,
+            "per_sample_j": self.energy.per_sample_j,
+            "per_sample_ci95_j": self.energy.per_sample_ci95_j,
+            "per_call_j": self.energy.per_call_j,
+            "per_call_ci95_j": self.energy.per_call_ci95_j,
             "latency": self.latency.to_dict(),
             "throughput_per_s": self.throughput_per_s,
             "throughput_ci95_per_s": self.throughput_ci95_per_s,
             "energy": self.energy.to_dict(),
         }
         if self.ram_per_sample_j is not None:
-            record["ram_joules_per_sample_modeled"] = self.ram_per_sample_j
+            record["ram_per_sample_j_modeled"] = self.ram_per_sample_j
         return record if carbon is None else record | {"carbon": carbon.to_dict(self.energy.per_sample_j)}
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ecojax.energy.carbon import Carbon
 
-FORMAT, VERSION = "ecojax-measure", 1
+FORMAT, VERSION = "ecojax-measure", 2
 MILLION = 1_000_000
 
 
@@ -46,7 +46,7 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
         energy = row.energy
         cells = [
             str(energy.batch_size),
-            f"{joules(energy.per_sample_j)} ± {_percent(energy.ci95_j / energy.per_sample_j)}",
+            f"{joules(energy.per_sample_j)} ± {_percent(energy.per_sample_ci95_j / energy.per_sample_j)}",
             "-" if energy.net_per_sample_j is None else joules(energy.net_per_sample_j),
             written("latency_ms", 1e3 * row.latency.p50_s),
             written("latency_ms", 1e3 * row.latency.p99_s),
@@ -85,7 +85,7 @@ def _footnotes(rows: Sequence[Row], carbon: "Carbon | None") -> list[str]:
     ]
     if first.idle_w is not None:
         lines.append(
-            f"idle {first.idle_w:.3g} W; reading the meter takes {first.measuring_share or 0.0:.2%} of power"
+            f"idle {first.idle_w:.3g} W; reading the meter takes {_percent(first.measuring_share or 0.0)} of power"
         )
     for row in rows:
         gates = ", ".join(f"{gate} {value:.4g}" for gate, value in row.energy.gates.items())

@@ -68,18 +68,25 @@ def _function(path: Path, function: str, name: str) -> Target:
     if not callable(fn):
         names = [n for n, value in vars(module).items() if inspect.isfunction(value) and n != EXAMPLES]
         raise InputError(f"'{path}' has no function '{function}'; it has {', '.join(names) or 'none'}")
+    if inspect.isclass(fn):
+        raise InputError(f"'{name}' is a class; give a function, or an instance of it that can be called")
     examples = getattr(module, EXAMPLES, None)
     if examples is None:
         return _factory(fn, name)
     if not callable(examples):
         return Target(name, lambda _: _as_call(fn, _arguments(examples, name)), batched=False)
-    batched, call = bool(_parameters(examples)), examples
-    return Target(
-        name,
-        lambda batch: _as_call(fn, _arguments(call(batch) if batch is not None else call(), name)),
-        batched=batched,
-        batch_size=_default(examples),
-    )
+    needed = [one.name for one in _parameters(examples) if one.default is one.empty]
+    if len(needed) > 1:
+        raise InputError(
+            f"{EXAMPLES} of '{name}' takes {', '.join(needed)}; let it take the batch size alone, or nothing"
+        )
+    batched, make = bool(_parameters(examples)), examples
+
+    def call(batch: int | None) -> "Call":
+        made = _run(make, EXAMPLES, name, *([] if batch is None else [batch]))
+        return _of_batch(_as_call(fn, _arguments(made, name)), batch, name)
+
+    return Target(name, call, batched=batched, batch_size=_default(examples))
 
 
 def _factory(fn: Callable[..., Any], name: str) -> Target:
@@ -88,12 +95,38 @@ def _factory(fn: Callable[..., Any], name: str) -> Target:
         raise InputError(f"'{name}' has no example inputs; {HOW}")
 
     def call(batch: int | None) -> "Call":
-        made = fn() if batch is None else fn(batch_size=batch)
+        made = _run(
+            fn, getattr(fn, "__name__", "it"), name, **({} if batch is None else {"batch_size": batch})
+        )
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[0])):
             raise InputError(f"'{name}' returned a {type(made).__name__}, and has no example inputs; {HOW}")
-        return _as_call(made[0], _arguments(made[1], name))
+        return _of_batch(_as_call(made[0], _arguments(made[1], name)), batch, name)
 
     return Target(name, call, batched=bool(parameters), batch_size=_default(fn))
+
+
+def _run(make: Callable[..., Any], what: str, name: str, *arguments: Any, **keywords: Any) -> Any:
+    """What the user's function gives. Raises InputError where it raises."""
+    try:
+        return make(*arguments, **keywords)
+    except EcojaxError:
+        raise
+    except Exception as error:
+        message = " ".join(str(error).split())
+        raise InputError(f"{what} of '{name}' does not run: {type(error).__name__}: {message}") from error
+
+
+def _of_batch(call: "Call", batch: int | None, name: str) -> "Call":
+    """The call. Raises InputError where no axis of its inputs is as long as the batch that they were asked for."""
+    import jax
+
+    shapes = [leaf.shape for leaf in jax.tree.leaves((call.state, call.example))]
+    if batch is not None and any(shapes) and not any(batch in shape for shape in shapes):
+        raise InputError(
+            f"'{name}' was asked for inputs of batch size {batch} and gave the shape{'s' if len(shapes) > 1 else ''} "
+            f"{', '.join(map(str, shapes))}; let one axis be the batch, or take no batch size"
+        )
+    return call
 
 
 def _default(fn: Callable[..., Any]) -> int | None:
@@ -135,16 +168,24 @@ def _imported(path: Path) -> Any:
     sys.modules[name] = module  # dataclasses look themselves up there
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)  # as `python module.py` does, for what it imports beside it
+    ours, sys.argv = sys.argv, [str(path)]  # the options are ours, not its
     try:
         spec.loader.exec_module(module)
     except EcojaxError:
         raise
+    except SystemExit as error:
+        del sys.modules[name]
+        raise InputError(
+            f"'{path}' ends the process where it is imported (sys.exit, code {error.code}); put what it does as a "
+            'program under `if __name__ == "__main__":`'
+        ) from None
     except Exception as error:
         del sys.modules[name]
         local_devices()  # where JAX does not start, that is what is wrong
         message = " ".join(str(error).split())
         raise InputError(f"'{path}' does not run: {type(error).__name__}: {message}") from error
     finally:
+        sys.argv = ours
         sys.path.remove(folder)
     return module
 

@@ -11,6 +11,7 @@ that, and what `from_json` reads proposes what the original would have.
 """
 
 import json
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -127,6 +128,7 @@ class AskTell:
             queue=[self.space.completed(_plain(configuration)) for configuration in queue],
             replicate=replicate,
             prior=prior_map(self.space),
+            before_compiling=_announce_compiling,
         )
         self._encoder = Encoder(self.space)
         self._trials: dict[int, _Trial] = {}
@@ -137,7 +139,8 @@ class AskTell:
     def ask(self, n: int = 1) -> list[Asked]:
         """`n` configurations to evaluate, fewer where the space holds no more; `exhausted` says so then.
 
-        They count as pending until they are told, and are not proposed again. Raises `InputError` for `n` below 1.
+        They count as pending until they are told, and are not proposed again. The first proposal by model compiles for
+        some seconds, which the logger "ecojax" announces. Raises `InputError` for `n` below 1.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InputError(f"cannot ask for {n!r} configurations; ask for 1 or more")
@@ -441,6 +444,13 @@ def ask_tell(
         known=known,
         replicate=replicate,
         priors=priors,
+    )
+
+
+def _announce_compiling() -> None:
+    """A warning, though nothing is wrong, for Python shows no lesser message unless told to."""
+    logging.getLogger("ecojax").warning(
+        "ask_tell compiles its model of the objectives, which takes some seconds; later proposals take a tenth of one"
     )
 
 

@@ -91,8 +91,17 @@ class Rows(NamedTuple):
 class Assistant:
     """Proposes by model. Keeps nothing between calls but compiled programs."""
 
-    def __init__(self, space: SearchSpace, *, objectives: int, seed: int, known: Known | None = None):
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        objectives: int,
+        seed: int,
+        known: Known | None = None,
+        before_compiling: Callable[[], None] = lambda: None,
+    ):
         self.space, self.objectives, self.seed = space, objectives, seed
+        self._before_compiling = before_compiling
         self._known = known
         self._shape: tuple[Any, Any, int] | None = (
             None  # gene kinds and conditions, as the compiled half takes them
@@ -230,7 +239,7 @@ class Assistant:
         began = time.perf_counter()
         from ecojax.search.activity import conditions_of
         from ecojax.search.genes import Genes
-        from ecojax.search.inner import Sizes, compile_inner_search
+        from ecojax.search.inner import Sizes, compile_inner_search, is_compiled
 
         if self._shape is None:
             with computing(cpu_device()):
@@ -238,21 +247,22 @@ class Assistant:
                 self._shape = kinds, *conditions_of(self.space)
         kinds, conditions, chain = self._shape
         outputs, n = rows.mask.shape
-        program = compile_inner_search(
-            Sizes(
-                genes=len(self.space),
-                levels=conditions.allowed.shape[-1],
-                chain=chain,
-                objectives=self.objectives,
-                outputs=outputs,
-                rows=n,
-                fit_rows=min(n, FIT_ROWS),
-                population=POPULATION,
-                generations=GENERATIONS,
-                kept_every=KEPT_EVERY,
-                pool=POOL,
-            )
+        sizes = Sizes(
+            genes=len(self.space),
+            levels=conditions.allowed.shape[-1],
+            chain=chain,
+            objectives=self.objectives,
+            outputs=outputs,
+            rows=n,
+            fit_rows=min(n, FIT_ROWS),
+            population=POPULATION,
+            generations=GENERATIONS,
+            kept_every=KEPT_EVERY,
+            pool=POOL,
         )
+        if not is_compiled(sizes):
+            self._before_compiling()
+        program = compile_inner_search(sizes)
         self.compile_seconds += time.perf_counter() - began
         seed = np.int32(rng.integers(2**31))
         return tuple(np.asarray(array) for array in program(seed, *rows, *arguments, kinds, conditions))

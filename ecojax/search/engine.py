@@ -60,6 +60,7 @@ class Engine:
         replicate: every so many steps, once the first population and the queue are through and there is a front,
             evaluate one of its members again; 0 never does.
         prior: a map of genomes that shapes the Sobol sequence and random draws, as `ecojax.space.priors` makes it.
+        before_compiling: called before the model is compiled, which takes seconds.
 
     Raises:
         InputError: the population is too small, fewer than one objective, an unknown proposer.
@@ -78,6 +79,7 @@ class Engine:
         queue: Sequence[Configuration] = (),
         replicate: int = 0,
         prior: Prior | None = None,
+        before_compiling: Callable[[], None] = lambda: None,
     ):
         if population < 2:
             raise InputError(
@@ -101,7 +103,9 @@ class Engine:
         self._encoder = Encoder(space)
         self._sobol = Sobol(len(space), seed)
         self._variator = Variator(space, objectives=objectives, population=population, seed=seed)
-        self._assistant = Assistant(space, objectives=objectives, seed=seed, known=known)
+        self._assistant = Assistant(
+            space, objectives=objectives, seed=seed, known=known, before_compiling=before_compiling
+        )
 
     @cached_property
     def _size(self) -> float:

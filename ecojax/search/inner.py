@@ -52,12 +52,21 @@ def compile_inner_search(sizes: Sizes) -> Callable[..., Any]:
     device = cpu_device()
     with computing(device, x64=True):
         compiled = _program(sizes, device)
+    _compiled.add(sizes)
 
     def run(*arguments: Any) -> Any:
         with computing(device, x64=True):
             return compiled(*arguments)
 
     return run
+
+
+_compiled: set[Sizes] = set()
+
+
+def is_compiled(sizes: Sizes) -> bool:
+    """Whether this process has compiled the program of `sizes` before."""
+    return sizes in _compiled
 
 
 @lru_cache(maxsize=64)

@@ -226,7 +226,10 @@ def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, l
         return
 
     def figures(energy: Energy) -> Figures:
-        metrics = {"energy_per_sample_j": energy.per_sample_j, "energy_per_sample_j_ci95": energy.ci95_j}
+        metrics = {
+            "energy_per_sample_j": energy.per_sample_j,
+            "energy_per_sample_j_ci95": energy.per_sample_ci95_j,
+        }
         return Figures(metrics, {"energy": energy.to_dict()})
 
     def compare(members: Sequence[Trial]) -> dict[int, Figures]:

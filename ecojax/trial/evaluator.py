@@ -201,7 +201,7 @@ class Evaluator:
             energy = self._meter(program, weights, record.metrics["flops"])
         record.move(energy.compile_s, "metering_seconds", "compile_seconds")
         record.metrics["energy_per_sample_j"] = energy.per_sample_j
-        record.metrics["energy_per_sample_j_ci95"] = energy.ci95_j
+        record.metrics["energy_per_sample_j_ci95"] = energy.per_sample_ci95_j
         record.metrics["latency_ms"] = 1e3 * energy.latency_s
         record.details["energy"] = energy.to_dict()
         record.provenance["energy_per_sample_j"] = str(energy.provenance)

@@ -43,12 +43,12 @@ def test_a_function_at_two_batch_sizes(ecojax, module):
     assert record["format"] == "ecojax-measure"
     assert [row["batch_size"] for row in record["rows"]] == [1, 64]
     for row in record["rows"]:
-        assert row["joules_per_call"] == pytest.approx(row["batch_size"] * row["joules_per_sample"])
-        assert row["joules_per_sample_ci95"] > 0
+        assert row["per_call_j"] == pytest.approx(row["batch_size"] * row["per_sample_j"])
+        assert row["per_sample_ci95_j"] > 0
         assert 0 < row["latency"]["p50_s"] <= row["latency"]["p99_s"]
         assert row["latency"]["p50_s_ci95"][0] <= row["latency"]["p50_s"] <= row["latency"]["p50_s_ci95"][1]
         assert row["throughput_per_s"] == pytest.approx(row["batch_size"] / row["energy"]["latency_s"])
-        assert row["energy"]["net_per_sample_j"] <= row["joules_per_sample"]
+        assert row["energy"]["net_per_sample_j"] <= row["per_sample_j"]
         assert row["energy"]["provenance"]["kind"] == "modeled"
         assert "carbon" not in row
     assert record["rows"][1]["energy"]["input_shape"] == "float32[64,64]"
@@ -59,8 +59,8 @@ def test_carbon_is_stated_where_it_is_asked_for(ecojax, module):
         "measure", f"{module}:predict", *QUICK, "--grid", "DE", "--pue", "1.2", "--wue", "1.8", "--json"
     )
     row = json.loads(answer.out)["rows"][0]
-    assert row["carbon"]["grams_co2e"] == pytest.approx(row["joules_per_sample"] / 3.6e6 * 1.2 * 381)
-    assert row["carbon"]["water_l"] == pytest.approx(row["joules_per_sample"] / 3.6e6 * 1.8)
+    assert row["carbon"]["grams_co2e"] == pytest.approx(row["per_sample_j"] / 3.6e6 * 1.2 * 381)
+    assert row["carbon"]["water_l"] == pytest.approx(row["per_sample_j"] / 3.6e6 * 1.8)
     assert "2023" in row["carbon"]["intensity_source"]
 
 
@@ -157,3 +157,53 @@ def test_a_file_that_will_not_do(ecojax, tmp_path, source, options, says):
     assert answer.status == 1
     assert len(answer.err.strip().splitlines()) == 1
     assert says in answer.err
+
+
+SLIPS = {
+    "leaves": ("import sys\nsys.exit(3)\n", "f", "ends the process where it is imported (sys.exit, code 3)"),
+    "reads our options": (
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--seed')\nparser.parse_args()\n"
+        "def f(x): return None\nimport numpy as np\nexample_inputs = (np.ones(3),)\n",
+        "f",
+        "gives back no arrays",  # and not argparse's usage
+    ),
+    "examples fail": (
+        "def f(x): return x\ndef example_inputs(batch_size): raise OSError('no\\ndata')\n",
+        "f",
+        "example_inputs of '{target}' does not run: OSError: no data",
+    ),
+    "examples of two": (
+        "def f(x): return x\ndef example_inputs(size, kind): return ()\n",
+        "f",
+        "example_inputs of '{target}' takes size, kind; let it take the batch size alone",
+    ),
+    "a factory fails": ("def f(batch_size): raise OSError('no data')\n", "f", "f of '{target}' does not run"),
+    "another batch": (
+        "import numpy as np\ndef f(x): return x @ x.T\ndef example_inputs(batch_size): return (np.ones((4, 8)),)\n",
+        "f",
+        "'{target}' was asked for inputs of batch size 64 and gave the shape (4, 8)",
+    ),
+    "a class": (
+        "class F:\n    def __call__(self, x): return x\n",
+        "F",
+        "'{target}' is a class; give a function",
+    ),
+    "train mode": (
+        "import numpy as np\nfrom flax import nnx\nf = nnx.Sequential(nnx.BatchNorm(8, rngs=nnx.Rngs(0)))\n"
+        "def example_inputs(batch_size): return (np.ones((batch_size, 8), 'f4'),)\n",
+        "f",
+        "Sequential changes a model's state while it computes, as a model in train mode does",
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slips_of_a_measured_file_are_one_sentence(ecojax, tmp_path, slip):
+    source, function, says = SLIPS[slip]
+    target = f"{tmp_path / 'slip.py'}:{function}"
+    (tmp_path / "slip.py").write_text(source)
+    answer = ecojax("measure", target, *QUICK)
+    assert answer.status == 1
+    assert says.format(target=target) in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    assert len(answer.err) < 500

@@ -58,7 +58,7 @@ def figures():
 def test_a_figure_has_everything_it_needs(figures, model):
     figure = figures[model]
     assert figure.per_sample_j > 0
-    assert figure.ci95_j > 0
+    assert figure.per_sample_ci95_j > 0
     assert figure.latency_s > 0
     assert 3 <= figure.windows <= 5
     assert figure.seconds > 0
@@ -68,7 +68,7 @@ def test_a_figure_has_everything_it_needs(figures, model):
     assert figure.gates["checksum_error"] < 5e-3
     assert figure.precision == "float32"
     assert figure.provenance == ModeledMeter(10.0).provenance
-    assert figure.converged == (figure.ci95_j <= 0.05 * figure.per_sample_j)
+    assert figure.converged == (figure.per_sample_ci95_j <= 0.05 * figure.per_sample_j)
     record = json.loads(json.dumps(figure.to_dict()))
     assert record["provenance"]["by"] == "CPU time × 10 W per core"
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import ecojax
 from ecojax.energy import ModeledMeter, Provenance, compare, measure, per_call, prepare
@@ -14,6 +15,7 @@ from ecojax.energy.batches import SAME, ZEROS, ring_of
 from ecojax.energy.figure import Energy
 from ecojax.energy.gates import MOST_PASSES, enough_passes
 from ecojax.energy.meters.scripted import ScriptedDevice
+from ecojax.energy.percall import as_call
 from ecojax.errors import InputError, MeterError
 
 NORMAL = np.random.default_rng(0).normal
@@ -33,9 +35,9 @@ def energy():
 
 
 def test_a_figure_of_any_callable(energy):
-    assert energy.joules == pytest.approx(32 * energy.per_sample_j)
-    assert energy.ci95 == pytest.approx(32 * energy.ci95_j)
-    assert energy.n == energy.windows >= 3
+    assert energy.per_call_j == pytest.approx(32 * energy.per_sample_j)
+    assert energy.per_call_ci95_j == pytest.approx(32 * energy.per_sample_ci95_j)
+    assert energy.windows >= 3
     assert energy.gates["time_ratio"] == pytest.approx(2, abs=0.05)
     assert energy.provenance.kind == "modeled"
     assert (energy.input_shape, energy.precision) == ("float32[32,64]", "float32")
@@ -53,17 +55,19 @@ def test_gross_net_idle_and_the_cost_of_reading(energy):
 def test_nothing_is_opened_or_asked_of_the_user():
     if jax.default_backend() != "cpu":
         pytest.skip("the automatic meter is another here")
-    figure = ecojax.energy.per_call(lambda x: x @ x.T, IMAGES, **QUICK)
-    assert figure.joules > 0
+    figure = ecojax.energy.per_call(lambda x: x @ x.T, IMAGES, batch_size=1, **QUICK)
+    assert figure.per_call_j > 0
     assert figure.batch_size == 1
 
 
 def test_figures_that_differ_in_what_they_are_of_do_not_compare(energy):
-    twice = dataclasses.replace(energy, per_sample_j=2 * energy.per_sample_j, ci95_j=energy.ci95_j)
+    twice = dataclasses.replace(
+        energy, per_sample_j=2 * energy.per_sample_j, per_sample_ci95_j=energy.per_sample_ci95_j
+    )
     assert energy.comparable(twice)
     ratio, half_width = twice.ratio(energy)
     assert ratio == 2
-    relative = energy.ci95_j / energy.per_sample_j
+    relative = energy.per_sample_ci95_j / energy.per_sample_j
     assert half_width == pytest.approx(2 * relative * math.sqrt(1 + 1 / 4))
     for change in (
         {"batch_size": 1}, {"precision": "bfloat16"}, {"input_shape": "float32[32,8]"}, {"device": "an abacus"},
@@ -116,11 +120,13 @@ def test_what_cannot_be_varied_or_is_all_zeros_is_said():
 
 def test_random_keys_are_inputs_too():
     figure = per_call(lambda key: jax.random.normal(key, (64, 64)), jax.random.key(0), **QUICK)
-    assert figure.joules > 0
+    assert figure.per_call_j > 0
 
 
 def test_another_argument_may_be_the_one_that_varies():
-    figure = per_call(lambda x, shift: x @ x.T + shift, IMAGES, np.float32(1), vary=(0,), **QUICK)
+    figure = per_call(
+        lambda x, shift: x @ x.T + shift, IMAGES, np.float32(1), vary=(0,), batch_size=1, **QUICK
+    )
     assert figure.input_shape == "float32[32,64]"
 
 
@@ -140,7 +146,64 @@ def test_another_argument_may_be_the_one_that_varies():
 )
 def test_what_is_no_inference_is_refused(fn, args, error, said):
     with pytest.raises(error, match=said):
-        per_call(fn, *args, **QUICK)
+        per_call(fn, *args, batch_size=1, **QUICK)
+
+
+def test_a_forgotten_batch_size_is_asked_for():
+    """The figure was that of 32 samples, and called that of one."""
+    with pytest.raises(
+        InputError, match=r"an axis of 32; give batch_size=32 if those are samples, or batch_size=1 if"
+    ):
+        per_call(mlp, WEIGHTS, IMAGES, **QUICK)
+    with pytest.raises(InputError, match=r"axis of 3 and 32"):
+        per_call(lambda one: one[0].sum() + one[1].sum(), (IMAGES, IMAGES[:3]), **QUICK)
+    for wrong in (0, -1, 2.0, True):
+        with pytest.raises(InputError, match=f"batch_size = {wrong!r} must be a whole number of at least 1"):
+            per_call(mlp, WEIGHTS, IMAGES, batch_size=wrong, **QUICK)
+    assert per_call(mlp, WEIGHTS, IMAGES[:1], **QUICK).batch_size == 1
+
+
+class Normalised(nnx.Module):
+    """A dense layer with batch statistics and dropout, in train mode until told otherwise."""
+
+    def __init__(self):
+        self.dense = nnx.Linear(64, 64, rngs=nnx.Rngs(0))
+        self.norm = nnx.BatchNorm(64, rngs=nnx.Rngs(0))
+        self.dropout = nnx.Dropout(0.5, rngs=nnx.Rngs(1))
+
+    def __call__(self, x):
+        return self.dropout(self.norm(self.dense(x)))
+
+
+def ways_to_give(model):
+    """The model held by the function, as the function, as an argument, and so through flax's own jit."""
+    graph, state = nnx.split(model)
+    return {
+        "held": (lambda x: model(x), IMAGES),
+        "itself": (model, IMAGES),
+        "argument": (lambda m, x: m(x), model, IMAGES),
+        "jitted": (nnx.jit(lambda m, x: m(x)), model, IMAGES),
+        "split": (lambda s, x: nnx.merge(graph, s)(x), state, IMAGES),
+    }
+
+
+@pytest.mark.parametrize("way", ["held", "itself", "argument", "jitted", "split"])
+def test_a_model_in_train_mode_is_to_be_put_in_eval_mode(way):
+    """It was 2,600 characters of the model's own text, and as an argument it was measured in train mode, silently."""
+    model = Normalised()
+    fn, *args = ways_to_give(model)[way]
+    with pytest.raises(InputError, match=r"call model\.eval\(\)") as refused:
+        as_call(fn, args)
+    assert len(str(refused.value)) < 200
+    model.eval()
+    fn, *args = ways_to_give(model)[way]
+    assert as_call(fn, args).example[0].shape == IMAGES.shape
+
+
+def test_a_model_is_called_by_its_kind_not_by_all_its_weights():
+    with pytest.raises(InputError, match="Normalised cannot be traced") as refused:
+        as_call(Normalised(), (np.ones((3, 5), "f4"),))
+    assert len(str(refused.value)) < 600
 
 
 def test_faster_than_can_be_timed_is_no_measurement():

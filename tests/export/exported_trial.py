@@ -50,7 +50,7 @@ def make_case(name: str) -> Case:
     weights = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf) + np.float32(0.01)), weights)
     energy = {
         "per_sample_j": 4.13e-5,
-        "ci95_j": 6.1e-7,
+        "per_sample_ci95_j": 6.1e-7,
         "latency_s": 1.7e-3,
         "batch_size": 64,
         "windows": 5,

@@ -8,7 +8,7 @@ from ecojax.measurement.run import Row
 
 ENERGY = Energy(
     per_sample_j=2.0,
-    ci95_j=0.1,
+    per_sample_ci95_j=0.1,
     latency_s=0.5,  # of a batch
     batch_size=4,
     windows=3,

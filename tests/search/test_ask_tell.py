@@ -421,3 +421,23 @@ def test_one_to_six_objectives(count) -> None:
         for trial in search.ask():
             search.tell(trial, [trial.configuration[f"x{i}"] for i in range(count)])
     assert 0 < search.hypervolume([1.0] * count) <= 1
+
+
+def test_compiling_the_model_is_announced_once(caplog):
+    """The first proposal by model took seconds, and nobody knew what for."""
+    space = [Float(f"announced_{i}", 0.0, 1.0) for i in range(7)]  # of a size that no other test compiles for
+
+    def said_after(proposer):
+        search = ecojax.ask_tell(space, ["cost"], population=4, proposer=proposer)
+        for number in range(14):
+            for trial in search.ask():
+                search.tell(trial, number + sum(trial.configuration.values()))
+        origins = {trial.origin for trial in search._trials.values()}
+        return origins, [record.getMessage() for record in caplog.records]
+
+    assert said_after("nsga2")[1] == []
+    origins, said = said_after("assisted")
+    assert "model" in origins
+    assert len(said) == 1
+    assert "ask_tell compiles its model of the objectives, which takes some seconds" in said[0]
+    assert len(said_after("assisted")[1]) == 1  # compiled already

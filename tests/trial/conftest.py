@@ -54,7 +54,7 @@ def pretended_energy(*_: object, meter, batch_size: int, **__: object) -> Energy
     """In place of the protocol, which has its own tests and takes seconds."""
     return Energy(
         per_sample_j=1e-6,
-        ci95_j=1e-8,
+        per_sample_ci95_j=1e-8,
         latency_s=1e-4,
         batch_size=batch_size,
         windows=3,
