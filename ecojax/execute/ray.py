@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from io import FileIO
 from typing import Any
 
@@ -33,6 +34,12 @@ class _Worker(Seat):
         self.answer: Any = None  # the reference to what it is busy with
         self.begun: Any = None  # one that is there before the actor begins with the job
         self.node, self.host, self.log = "", "", ""
+
+
+def require_ray() -> None:
+    """Raises `InputError` where Ray is not installed: to be asked before data are read for its workers."""
+    if find_spec("ray") is None:
+        raise InputError(f"Running on a cluster needs Ray; run {how_to_install('ray')}.")
 
 
 class RayExecutor(PoolExecutor[_Worker]):
@@ -86,10 +93,9 @@ class RayExecutor(PoolExecutor[_Worker]):
         self._again: set[int] = set()  # jobs begun a second time, as their worker was dead
 
     def _open(self) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise InputError(f"Running on a cluster needs Ray; run {how_to_install('ray')}.") from None
+        require_ray()
+        import ray
+
         self._ray = ray
         if not ray.is_initialized():
             self._connect()

@@ -80,9 +80,12 @@ def assemble(
 
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
+    from ecojax.execute.ray import require_ray
     from ecojax.search.engine import require_packages
 
     require_packages(settings.proposer)
+    if settings.executor == "ray":
+        require_ray()
     with ExitStack() as stack:
         inline = meter is not None or (settings.executor == "inline" and settings.meter_device is None)
         if not inline or settings.device == "cpu":

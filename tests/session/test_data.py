@@ -1,6 +1,7 @@
 """The data of a study: all who work on it have the same, and they are found again wherever the command is given."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import ecojax
 from ecojax.data.archives import Examples
 from ecojax.data.prepare import RECIPES, prepare
-from ecojax.errors import DataError, StudyError
+from ecojax.errors import DataError, InputError, StudyError
 from ecojax.session import crew
 from ecojax.settings import SearchSettings
 from ecojax.study import StudyStore
@@ -127,3 +128,13 @@ def test_a_worker_with_other_data_than_the_driver_is_an_error_by_name(tmp_path, 
     ):
         ecojax.search(dataset="digits", **options, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_a_missing_ray_is_found_before_the_data_are_read(tmp_path, monkeypatch):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the data were read")
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(crew, "load_task", never)
+    with pytest.raises(InputError, match="needs Ray"):
+        ecojax.search(dataset="digits", **SMALL | {"executor": "ray"}, out=tmp_path / "study")
