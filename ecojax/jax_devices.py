@@ -45,6 +45,19 @@ def kind_of(device: Any) -> str:
     return {"cuda": "gpu", "rocm": "gpu"}.get(name.lower(), name)
 
 
+def failed_accelerator() -> str:
+    """Why JAX computes on the CPU of a host whose GPU it knows and cannot start, in its words; "" elsewhere."""
+    import jax
+
+    for name in ("cuda", "rocm"):
+        try:
+            jax.local_devices(backend=name)
+        except RuntimeError as error:
+            if "failed to initialize" in str(error):
+                return _sentence(str(error))
+    return ""
+
+
 def platform() -> str:
     """Of the device that this thread's programs are compiled for unless told otherwise: "cpu", "gpu" or "tpu"."""
     import jax
@@ -78,7 +91,7 @@ def _platforms() -> str:
 
 
 def _refusal(said: str) -> InputError:
-    said = " ".join(said.split()).partition(" (set JAX_PLATFORMS")[0].rstrip(".")
+    said = _sentence(said).partition(" (set JAX_PLATFORMS")[0]
     says = f"says '{said}'" if said else "finds no such device"
     asked = setting()
     name = asked.partition("=")[0]
@@ -87,3 +100,7 @@ def _refusal(said: str) -> InputError:
         + (f"unset {name} or correct it, " if asked else "")
         + "look at nvidia-smi and CUDA_VISIBLE_DEVICES where a GPU should be, or set JAX_PLATFORMS=cpu"
     )
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

@@ -33,6 +33,8 @@ CHECKS: dict[str, Any] = {
     "check_tracer_leaks": False,
     "allow_f16_reductions": True,
     "legacy_prng_key": "allow",
+    "raise_persistent_cache_errors": False,
+    "enable_pgle": False,  # compiles anew after some runs
 }
 # beside XLA_FLAGS, what compilers and libraries below JAX take from the environment
 VARIABLES = ("LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
@@ -74,7 +76,7 @@ def settle() -> None:
     """Sets ecojax's settings for all threads, for good: for a process that computes for nobody else."""
     import jax
 
-    for name, value in (NUMERICS | CHECKS).items():
+    for name, value in _known(NUMERICS | CHECKS).items():
         jax.config.update(f"jax_{name}", value)
     jax.config.update("jax_default_device", None)
 
@@ -109,12 +111,20 @@ def complaint(error: Exception) -> str | None:
 def _enter(stack: ExitStack, settings: dict[str, Any]) -> None:
     import jax
 
-    for name, value in settings.items():
+    for name, value in _known(settings).items():
         if hasattr(jax, name):
             stack.enter_context(getattr(jax, name)(value))
         else:  # of the process alone
             stack.callback(jax.config.update, f"jax_{name}", getattr(jax.config, f"jax_{name}"))
             jax.config.update(f"jax_{name}", value)
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    """Those that this version of JAX has."""
+    import jax
+
+    known = jax.config.values
+    return {name: value for name, value in settings.items() if f"jax_{name}" in known}
 
 
 def _xla_flags(text: str) -> str:

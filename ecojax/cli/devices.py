@@ -25,9 +25,11 @@ def devices(
     ecojax devices --json | jq '.meters[] | select(.available) | .name'
     """
     from ecojax.energy.meters.probe import probe
-    from ecojax.jax_devices import cpu_device, local_devices
+    from ecojax.jax_devices import cpu_device, failed_accelerator, local_devices
 
     local, cpu = local_devices(), cpu_device()
+    if local[0].platform == "cpu" and (failed := failed_accelerator()):
+        typer.echo(f"ecojax: JAX falls back to the CPU: {failed}", err=True)
     if cpu is not None and local[0].platform != "cpu":
         local = [*local, cpu]
     chosen = [_described(device) for device in local]

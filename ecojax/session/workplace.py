@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.install import how_to_install
-from ecojax.jax_devices import cpu_device, kind_of, local_devices, setting
+from ecojax.jax_devices import cpu_device, failed_accelerator, kind_of, local_devices, setting
 from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
 from ecojax.settings import SearchSettings
@@ -222,6 +222,10 @@ def select_device(device: str) -> Any:
     """The JAX device to compute on. Raises `InputError` when it is not there, saying what JAX says."""
     local = local_devices()
     found = kind_of(local[0])
+    if device == "auto" and found == "cpu" and not setting() and (failed := failed_accelerator()):
+        raise InputError(
+            f"JAX falls back to the CPU: {failed}; repair that, or compute on the CPU with {option('device', 'cpu')}"
+        )
     if device in ("auto", found):
         return local[0]
     if device == "cpu" and (cpu := cpu_device()) is not None:
