@@ -6,17 +6,18 @@ ecojax.export_model("runs/digits", pick="knee", to="model")
 model = ecojax.load("model")
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never
 
-from ecojax.errors import InputError
+from ecojax.errors import InputError, StudyError
 from ecojax.frontier import Study
 from ecojax.frontier.stated import check
 from ecojax.settings import SearchSettings, read_configurations, resolve
 from ecojax.space.space import tables_of
 from ecojax.study import StudyStore
-from ecojax.study.store import check_vacant
+from ecojax.study.store import check_vacant, check_writable
 from ecojax.wording import option
 
 if TYPE_CHECKING:
@@ -150,20 +151,25 @@ def search(
             enqueue_source = str(options["enqueue"])
             options["enqueue"] = read_configurations(Path(enqueue_source))
     settings, origins = resolve(config, options)
-    folder = Path(out) if out is not None else _free_folder(settings.dataset)
-    check_vacant(folder)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_vacant(folder)
+    check_writable(folder or Path("runs"))
 
     from ecojax.session.conduct import conduct, require_feasible
     from ecojax.session.crew import assemble
     from ecojax.session.data import data_dir_of
     from ecojax.session.queue import queue_of
 
-    with assemble(settings, origins, meter=own_meter, on_data=on_data, listener=listener) as crew:
+    with assemble(
+        settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder
+    ) as crew:
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
         require_feasible(settings, crew, origins, listener)
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        folder = folder or _take_folder(settings.dataset)
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
     return Study.open(folder)
@@ -195,7 +201,7 @@ def _go_on(
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
         # nothing is downloaded: where the data are not found, they are elsewhere
         with assemble(
-            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False
+            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False, study=folder
         ) as crew:
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)
@@ -214,10 +220,11 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6".
     Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
     """
-    from ecojax.export import export_trial
+    from ecojax.export import export_trial, require_vacant
     from ecojax.jax_settings import computing
     from ecojax.tasks import ImageInputs
 
+    require_vacant(Path(to))
     study = study if isinstance(study, Study) else Study.open(study)
     trial = study.pick(pick)
     inputs = ImageInputs.from_record(study.settings.get("inputs"))
@@ -254,12 +261,22 @@ def _as_stored(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _free_folder(dataset: str) -> Path:
+def _take_folder(dataset: str) -> Path:
+    """The next free `runs/<dataset>-<number>`, made: of two searches that start together each gets its own."""
     name = dataset.replace("/", "_").replace(":", "_")
     number = 1
-    while Path(f"runs/{name}-{number}").exists():
-        number += 1
-    return Path(f"runs/{name}-{number}")
+    while True:
+        folder = Path(f"runs/{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except OSError as error:
+            if os.path.lexists(folder):
+                number += 1
+                continue
+            raise StudyError(
+                f"cannot write the study to '{folder}': {error.strerror}; choose a folder with --out"
+            ) from None
 
 
 __all__ = ["Study", "export_model", "load", "search"]

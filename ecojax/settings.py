@@ -4,6 +4,7 @@ Precedence, lowest first: the defaults here, the configuration of that dataset i
 with `--config` (in place of the former), the command line.
 """
 
+import codecs
 import json
 import os
 import re
@@ -29,6 +30,12 @@ from ecojax.wording import option, speaks_of_options
 Positive = Annotated[int, Field(ge=1)]
 
 MAX_BYTES = 4 << 20  # of a file of settings
+_MARKS = {  # of files that Windows editors and PowerShell write; the longer one first, which begins like the other
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 MAX_KEY_PARTS = 32  # of a dotted key; Python's parser takes the square of their number, and more, in time
 _LONG_KEY = re.compile(
     rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}""", re.ASCII
@@ -194,7 +201,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """A TOML file as nested tables. Raises `InputError` when it is not there or not TOML."""
     raw = _read(path, "configuration")
     try:
-        text = raw.decode("utf-8").replace("\r\n", "\n")
+        text = _decoded(raw).replace("\r\n", "\n")
         if _LONG_KEY.search(text):
             raise ValueError(f"a key has more than {MAX_KEY_PARTS} parts")
         table = tomllib.loads(text)
@@ -213,7 +220,7 @@ def read_configurations(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() == ".json":
         raw = _read(path, "configurations")
         try:
-            content: Any = json.loads(raw.decode("utf-8"))
+            content: Any = json.loads(_decoded(raw))
             _require_64_bits(content)
         except (ValueError, RecursionError) as error:
             raise InputError(f"'{path}' is not valid JSON: {error}") from None
@@ -241,6 +248,17 @@ def _read(path: Path, what: str) -> bytes:
     if len(raw) > MAX_BYTES:
         raise InputError(f"cannot read the {what} '{path}': it is larger than {MAX_BYTES >> 20} MiB")
     return raw
+
+
+def _decoded(raw: bytes) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark. Raises `ValueError` naming another encoding."""
+    for mark, encoding in _MARKS.items():
+        if raw.startswith(mark):
+            raise ValueError(f"it is written in {encoding}; save it as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8 ({error.reason}); save it as UTF-8") from None
 
 
 def _require_64_bits(value: Any) -> None:

@@ -3,6 +3,7 @@
 `ecojax --help` must answer at once, so nothing here imports JAX, numpy or rich before a command needs it.
 """
 
+import os
 import sys
 
 import typer
@@ -12,6 +13,7 @@ from ecojax.cli.export import export
 from ecojax.cli.frontier import frontier
 from ecojax.cli.measure import measure
 from ecojax.cli.search import search
+from ecojax.cli.streams import prepare
 from ecojax.wording import on_the_command_line
 
 LONGEST = 2000  # characters of a complaint
@@ -53,18 +55,19 @@ def ecojax(
     if version:
         from ecojax.version import __version__
 
-        typer.echo(f"ecojax {__version__}")
+        print(f"ecojax {__version__}", flush=True)
         raise typer.Exit
     if {"-h", "--help"} & set(sys.argv):
         return
     from ecojax.install import complaints
 
     for complaint in complaints():
-        typer.echo(f"warning: {complaint}", err=True)
+        print(f"warning: {complaint}", file=sys.stderr)
 
 
 def main() -> None:
     """Runs the command line; every failure is one sentence on standard error and a non-zero status."""
+    prepare()
     with on_the_command_line():
         sys.exit(_run())
 
@@ -76,14 +79,23 @@ def _run() -> int:
         status = typer.main.get_command(app).main(arguments, prog_name="ecojax", standalone_mode=False)
     except KeyboardInterrupt:
         status = _complain("interrupted", 130)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-        status = 141
+    except BrokenPipeError:
+        status = _end_of_pipe()
+    except SystemExit as leaving:  # typer has a status of its own for a closed pipe
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        status = _end_of_pipe()
     except Exception as error:
         if debug:
             raise
         status = _complain(*_sentence(error))
     return status if isinstance(status, int) else 0
+
+
+def _end_of_pipe() -> int:
+    """The reader of a pipe has seen enough: what is still to be written goes nowhere."""
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return 141
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
@@ -118,5 +130,5 @@ def _complain(message: str, status: int) -> int:
         message = message[:LONGEST] + "…"
     # whose names or values it quotes may be a stranger's, who must not drive the terminal
     printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    typer.echo(f"ecojax: {''.join(printable)}", err=True)
+    print(f"ecojax: {''.join(printable)}", file=sys.stderr)
     return status

@@ -4,7 +4,21 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ecojax.frontier import Study
+
+
+def so_far(folder: "Path | None") -> "Study | None":
+    """What a search that failed has found; None where that is nothing to show."""
+    from ecojax.errors import EcojaxError
+    from ecojax.frontier import Study
+
+    try:
+        study = None if folder is None else Study.open(folder)
+        return study if study is not None and study.frontier() else None
+    except EcojaxError:  # the failure itself is what is to be told
+        return None
 
 
 def print_frontier(study: "Study") -> None:

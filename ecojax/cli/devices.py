@@ -37,9 +37,8 @@ def devices(
     if json:
         import json as text
 
-        typer.echo(
-            text.dumps({"devices": chosen, "meters": [_record(finding) for finding in found]}, indent=2)
-        )
+        record = {"devices": chosen, "meters": [_record(finding) for finding in found]}
+        print(text.dumps(record, indent=2), flush=True)
     else:
         _print(chosen, found)
 

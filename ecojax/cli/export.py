@@ -25,10 +25,12 @@ def export(
     ecojax export runs/c10 --pick "accuracy>=0.6" --to model
     """
     from ecojax import api
+    from ecojax.export import require_vacant
     from ecojax.frontier import Study
     from ecojax.frontier.pick import in_words
 
+    require_vacant(to)  # before the work
     opened = Study.open(study)
     folder = api.export_model(opened, pick=pick, to=to)
-    typer.echo(in_words(opened, pick, opened.pick(pick)))
-    typer.echo(f"wrote {folder}; load it with ecojax.load({str(folder)!r})")
+    print(in_words(opened, pick, opened.pick(pick)))
+    print(f"wrote {folder}; load it with ecojax.load({str(folder)!r})", flush=True)

@@ -1,5 +1,6 @@
 """`ecojax frontier`."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -37,20 +38,23 @@ def frontier(
     from ecojax.frontier import Study
     from ecojax.frontier.table import to_csv, to_json
 
-    opened = Study.open(study)
     if plot is not None:
-        from ecojax.frontier.plot import plot as draw
+        from ecojax.frontier.plot import require_drawable
 
-        draw(opened, plot)
+        require_drawable(plot)  # before the work
+    opened = Study.open(study)
     if format is Format.JSON:
-        typer.echo(to_json(opened))
+        print(to_json(opened), flush=True)
     elif format is Format.CSV:
-        typer.echo(to_csv(opened), nl=False)
+        print(to_csv(opened), end="", flush=True)
     else:
         print_frontier(opened)
     if not opened.frontier():
         if format is not Format.TABLE:
-            typer.echo(f"ecojax: no frontier yet: {opened.why_no_frontier()}", err=True)
+            print(f"ecojax: no frontier yet: {opened.why_no_frontier()}", file=sys.stderr)
         raise typer.Exit(3)
     if plot is not None:
-        typer.echo(f"plot written to {plot}", err=True)
+        from ecojax.frontier.plot import plot as draw
+
+        draw(opened, plot)
+        print(f"plot written to {plot}", file=sys.stderr)

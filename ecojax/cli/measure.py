@@ -80,7 +80,7 @@ def measure(
     if json:
         import json as writer
 
-        typer.echo(writer.dumps(to_record(resolved.name, rows, factors), indent=2, allow_nan=False))
+        print(writer.dumps(to_record(resolved.name, rows, factors), indent=2, allow_nan=False), flush=True)
         return
     import sys
 

@@ -5,11 +5,12 @@ All of it goes to standard error; standard output belongs to results.
 
 import math
 import os
+import shlex
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +62,15 @@ class Silent(Listener):
     def stopping(self) -> None:
         """Hears that somebody pressed Ctrl-C once. Called by a signal handler, between any two steps."""
 
-    def interrupted(self) -> None:
+    def interrupted(self, what: str) -> None:
+        """Tells how to go on after `what` has ended the search."""
         if self.folder is not None:
-            print(f"interrupted; go on with: ecojax search --resume --out {self.folder}", file=sys.stderr)
+            print(
+                f"{what}; go on with: ecojax search --resume --out {shlex.quote(str(self.folder))}",
+                file=sys.stderr,
+            )
+        else:
+            print(f"{what} before the search had begun; nothing was written", file=sys.stderr)
 
     @property
     def done(self) -> int:
@@ -125,7 +132,8 @@ class Log(Silent):
     """A line a trial."""
 
     def stopping(self) -> None:
-        os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
+        with suppress(OSError, ValueError):  # closed, or no file
+            os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
 
     def noted(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -169,6 +177,7 @@ class Live(Silent):
         self._task = self._bar.add_task("starting", total=None)
         self._running: dict[int, Trial] = {}
         self._stopping = ""
+        self._waiting = ""
         self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
@@ -182,6 +191,9 @@ class Live(Silent):
 
     def stopping(self) -> None:
         self._stopping = STOPPING
+
+    def waiting(self, seconds: float, whom: str) -> None:
+        self._waiting = f"waiting for {duration(seconds)} for {whom}" if whom else ""
 
     def trial_started(self, trial: Trial) -> None:
         self._running[trial.id] = trial
@@ -217,6 +229,7 @@ class Live(Silent):
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
         ]
+        lines += [f"  {self._waiting}"] if self._waiting else []
         lines += [self._stopping] if self._stopping else []
         return Group(self._bar, *(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
 
@@ -227,13 +240,13 @@ def listening(*, quiet: bool) -> Iterator[Silent]:
     if quiet:
         yield Silent()
         return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    # FORCE_COLOR makes rich take a file for a terminal, where a display that redraws itself is rubbish
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
         yield Log()
         return
-    live = Live(console)
+    from rich.console import Console
+
+    live = Live(Console(stderr=True))
     with live.display:
         yield live
 

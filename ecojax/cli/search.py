@@ -1,5 +1,6 @@
 """`ecojax search`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -149,13 +150,14 @@ def search(
     ecojax search --dataset cifar10 --train-size 10000 --evaluations 24 --epochs 3 --out runs/c10
     ecojax search --resume --out runs/c10 --evaluations 48
 
-    Ctrl-C finishes the trials that run; a second one stops at once.
+    Ctrl-C finishes the trials that run; a second one stops at once, as SIGTERM does.
 
     Exit status: 0 with a frontier; 3 without one, since no trial succeeded or none met the constraints; 1 an error; 2 a
     command line that makes no sense; 130 interrupted.
     """
     from ecojax import api
-    from ecojax.cli.interruption import interruptible
+    from ecojax.cli.console import so_far
+    from ecojax.cli.interruption import Terminated, interruptible
     from ecojax.cli.progress import listening
 
     options: dict[str, Any] = {
@@ -193,6 +195,7 @@ def search(
         "trial_timeout": trial_timeout,
         "meter_device": meter_device,
     }
+    failure: Exception | None = None
     with listening(quiet=quiet) as listener, interruptible(listener) as stop:
         try:
             study = api.search(
@@ -208,16 +211,26 @@ def search(
             )
             if stop():
                 raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            listener.interrupted()
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as interruption:
+            what, status = (
+                ("terminated", 143) if isinstance(interruption, Terminated) else ("interrupted", 130)
+            )
+            listener.interrupted(what)
+            raise typer.Exit(status) from None
+        except Exception as error:  # what was found before it is shown first
+            found = None if quiet else so_far(listener.folder)
+            if found is None:
+                raise
+            study, failure = found, error
     if not quiet:
         from ecojax.cli.console import print_account, print_frontier
 
         print_frontier(study)
-        typer.echo("", err=True)
+        print(file=sys.stderr)
         print_account(study)
-        typer.echo(f"ecojax frontier {study.path}   shows this again", err=True)
+        print(f"ecojax frontier {study.path}   shows this again", file=sys.stderr)
+    if failure is not None:
+        raise failure
     study.require_frontier()
 
 

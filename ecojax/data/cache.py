@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from ecojax.data.dataset import Images, Labels
+from ecojax.folders import cache_folder
 
 
 class SplitKey(NamedTuple):
@@ -32,7 +33,7 @@ def default_cache_dir() -> Path:
     """`$ECOJAX_CACHE_DIR`, else `ecojax/data` under the user's cache folder."""
     if chosen := os.environ.get("ECOJAX_CACHE_DIR"):
         return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ecojax" / "data"
+    return cache_folder() / "data"
 
 
 def read(cache_dir: Path, key: SplitKey) -> tuple[Images, Labels] | None:

@@ -15,6 +15,7 @@ from ecojax.data import absent, digits, prepared
 from ecojax.data.prepared import PreparedDataset
 from ecojax.data.progress import OnProgress
 from ecojax.errors import DataError
+from ecojax.folders import home_folder
 from ecojax.install import how_to_install
 from ecojax.wording import option
 
@@ -27,7 +28,9 @@ _OWN_CLASS = re.compile(r"tensorflow_datasets\.[\w.]+")
 
 def default_data_dir() -> Path:
     """`$ECOJAX_DATA_DIR`, else the folder that TFDS itself uses; absolute."""
-    return Path(os.environ.get("ECOJAX_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
+    if chosen := os.environ.get("ECOJAX_DATA_DIR"):
+        return Path(chosen).expanduser().absolute()
+    return home_folder("tensorflow_datasets", "--data-dir, or ECOJAX_DATA_DIR").absolute()
 
 
 def locate(

@@ -11,6 +11,6 @@ Importing this room imports neither JAX nor Orbax. It knows nothing of the searc
 """
 
 from ecojax.export.model import Model, load
-from ecojax.export.write import export_trial
+from ecojax.export.write import export_trial, require_vacant
 
-__all__ = ["Model", "export_trial", "load"]
+__all__ = ["Model", "export_trial", "load", "require_vacant"]

@@ -18,6 +18,7 @@ from ecojax.export.label import check_label, energy_label, write_label
 from ecojax.export.records import write_record
 from ecojax.study import Trial
 from ecojax.wording import option
+from ecojax.writable import obstacle
 
 if TYPE_CHECKING:
     from ecojax.models.network import Network
@@ -82,7 +83,7 @@ def _whole_folder(to: Path) -> Iterator[Path]:
     created = [parent for parent in target.parents if not parent.exists()]
     temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}.part")
     try:
-        _require_vacant(target)
+        require_vacant(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         yield temporary
@@ -99,7 +100,8 @@ def _whole_folder(to: Path) -> Iterator[Path]:
         raise
 
 
-def _require_vacant(target: Path) -> None:
+def require_vacant(target: Path) -> None:
+    """Raises `InputError` where `target` holds anything, or cannot be written."""
     if target.is_dir():
         entry = next(target.iterdir(), None)
         if entry is not None:
@@ -108,3 +110,5 @@ def _require_vacant(target: Path) -> None:
             )
     elif target.exists() or target.is_symlink():
         raise InputError(f"'{target}' is a file; give a folder that is empty or does not exist yet")
+    if (reason := obstacle(target)) is not None:
+        raise InputError(f"cannot write the model to '{target}': {reason}; choose another {option('to')}")

@@ -15,6 +15,7 @@ from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.study import Study
 from ecojax.study import METRICS, Trial
 from ecojax.wording import option
+from ecojax.writable import obstacle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +38,7 @@ def plot(study: Study, path: Path | str) -> None:
         InputError: another suffix, a path that cannot be written, or a study without a complete trial.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(f"cannot draw '{path}': its suffix must be one of {', '.join(FORMATS)}")
+    require_drawable(path)
     if not study.complete():
         raise InputError(
             f"study '{study.name}' has no complete trial to draw; search on with {option('resume')}"
@@ -53,6 +53,20 @@ def plot(study: Study, path: Path | str) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def require_drawable(path: Path) -> None:
+    """Raises `InputError` for a path of another suffix, or one that cannot be written. Costs nothing."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"cannot draw '{path}': its suffix must be one of {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise InputError(f"cannot write the plot to '{path}': Is a directory; name a file in it")
+    if not (folder := path.absolute().parent).exists():
+        raise InputError(
+            f"cannot write the plot to '{path}': No such file or directory: '{folder}'; make that folder"
+        )
+    if (reason := obstacle(path)) is not None:
+        raise InputError(f"cannot write the plot to '{path}': {reason}")
 
 
 def draw(study: Study) -> "Figure":

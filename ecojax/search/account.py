@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 from ecojax.study import Trial
 
+WAITING = "waiting for the device"
 # a trial's own parts, by the metric that holds them
 OF_TRIALS = {
     "training": "train_seconds",
     "metering": "metering_seconds",
     "waiting for compilation": "compile_seconds",
     "validating": "validation_seconds",
-    "waiting for the device": "waiting_seconds",
+    WAITING: "waiting_seconds",
 }
 REST = "the rest"
 

@@ -7,7 +7,7 @@ its workers' object with a configuration and a seed, which gives an `Outcome`; e
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ import numpy as np
 
 from ecojax.errors import EcojaxError, FruitlessError
 from ecojax.execute.executor import End, Ended, Executor, Job
-from ecojax.search.account import Stopwatch
+from ecojax.search.account import WAITING, Stopwatch
 from ecojax.search.budget import Budget
 from ecojax.search.engine import Engine
 from ecojax.search.ledger import Adopt, Ledger, Signature
@@ -49,7 +49,13 @@ class Listener:
         """`trials` are those that the study holds already, of `evaluations` in all; they can be gone through once."""
 
     def noted(self, text: str) -> None:
-        """Something that a user should know of and that stops nothing."""
+        """Something that a user should know of and that stops nothing. May be called by another thread."""
+
+    def waiting(self, seconds: float, whom: str) -> None:
+        """The search has waited so long for other processes, once a second; `whom` is empty when it no longer does.
+
+        Called by another thread.
+        """
 
     def trial_started(self, trial: Trial) -> None: ...
 
@@ -244,8 +250,11 @@ class _Search:
         """The next trial, begun; or why there is none."""
         step = len(self.ledger)
         hurried = self.executor.workers > 1 and self.executor.free > 1  # another waits
-        with self.stopwatch.span("proposing"), self.quietly():
-            proposal = self.engine.propose(step, self.ledger.history, hurried=hurried)
+        with ExitStack() as turn:
+            with self.stopwatch.span(WAITING):
+                turn.enter_context(self.quietly())
+            with self.stopwatch.span("proposing"):
+                proposal = self.engine.propose(step, self.ledger.history, hurried=hurried)
         if proposal is None:
             return f"all {self.ledger.history.tried} configurations of the space have been tried"
         seed = trial_seed(self.engine.seed, step)

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ecojax.energy import Energy
-from ecojax.errors import FruitlessError
+from ecojax.errors import EcojaxError, FruitlessError
+from ecojax.execute.executor import described
 from ecojax.frontier import Study
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
@@ -23,6 +24,7 @@ from ecojax.search.stagnation import Stagnation
 from ecojax.session.crew import Crew
 from ecojax.session.feasibility import infeasible
 from ecojax.session.resume import adopter_of
+from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
@@ -30,6 +32,7 @@ from ecojax.study import Status, StudyStore, Trial
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.tasks import ImageClassification
@@ -79,7 +82,8 @@ def conduct(
     of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
-    with _accounted(store, engine, crew) as stopwatch:
+    before = [(trial.id, trial.status) for trial in store.each()]
+    with told(crew.turns, listener), _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:
             reason = run(
@@ -119,10 +123,38 @@ def conduct(
                 store.set(name, store.settings().get(name, 0.0) + seconds)
         if reason is None:
             return
-        with stopwatch.span("measuring the frontier"):
+        unchanged = before and before == [(trial.id, trial.status) for trial in store.each()]
+        if unchanged and not _untested(store):
+            listener.noted(
+                f"nothing to do: the study has {len(before)} trials, and {reason}; to go on, give more with "
+                "--evaluations, --budget or --patience"
+            )
+        failures: list[Exception] = []  # of one step, which are no reason to leave the next one out
+        with stopwatch.span("measuring the frontier"), _kept(failures):
             _measure_frontier(store, settings, crew, listener)
-        with stopwatch.span("testing"):
+        with stopwatch.span("testing"), _kept(failures):
             _read_test_set(store, crew, listener)
+        if failures:
+            raise _unfinished(failures[0], store) from failures[0]
+
+
+@contextmanager
+def _kept(failures: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        failures.append(error)
+
+
+def _unfinished(failure: Exception, store: StudyStore) -> EcojaxError:
+    """A failure after the last trial, with what to do about it: nothing but the last steps is to be done again."""
+    remedy = (
+        f"every trial is kept: remove the cause, and go on with {option('resume')} {option('out', str(store.folder))}, "
+        "which does only what is left"
+    )
+    if isinstance(failure, EcojaxError):
+        return type(failure)(f"{failure}; {remedy}")
+    return EcojaxError(f"after the last trial, {described(failure)}; {remedy}")
 
 
 def known_bounds(settings: SearchSettings) -> dict[str, dict[str, float]]:
@@ -244,9 +276,13 @@ def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, l
     settle(store, lambda: _frontier(store), compare, listener)
 
 
+def _untested(store: StudyStore) -> list[Trial]:
+    return [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
+
+
 def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     """Once, at the end, for the frontier's members: selection never sees these figures."""
-    untested = [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
+    untested = _untested(store)
     if not untested:
         return
     listener.testing(len(untested))

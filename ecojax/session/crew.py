@@ -1,7 +1,6 @@
 """The workers of a search, and what the driver keeps of the task itself: all that a search is conducted with."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
 from ecojax.execute.executor import End, Executor, Job, Maker
+from ecojax.folders import private_folder
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
 from ecojax.search.loop import Listener
 from ecojax.session.driver_device import cpu_only
+from ecojax.session.waiting import FOLDER
 from ecojax.session.workplace import Workplace, load_task, precision_on, select_device
 from ecojax.settings import SearchSettings
 from ecojax.wording import option, speaks_of_options
@@ -73,8 +74,9 @@ def assemble(
     on_data: "Callable[[Progress], None] | None" = None,
     download: bool = True,
     listener: Listener | None = None,
+    study: Path | None = None,
 ) -> Iterator[Crew]:
-    """The crew that `settings` ask for, at work until the block ends.
+    """The crew that `settings` ask for, at work until the block ends. Those who wait for it are told of `study`.
 
     download: whether a dataset that is not there may be fetched.
 
@@ -93,7 +95,8 @@ def assemble(
         if inline:
             executor, task, turns = _inline(stack, settings, origins, meter, on_data, download)
         else:
-            executor, task, turns = _apart(stack, settings, origins, on_data, download)
+            name = "" if study is None else str(study.absolute())
+            executor, task, turns = _apart(stack, settings, origins, on_data, download, name)
         stack.enter_context(executor)
         described = call(executor, "describe")
         if described["resolved_precision"] != task.precision:
@@ -132,14 +135,13 @@ def _apart(
     origins: Origins | str,
     on_data: "Callable[[Progress], None] | None",
     download: bool,
+    study: str,
 ) -> "tuple[Executor, ImageClassification, Turns]":
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
     with computing():
         task = load_task(settings, origins, precision, on_data, download=download)
-    # of all searches of this user on this host: none is to compute while another meters
-    folder = Path(tempfile.gettempdir()) / f"ecojax-turns-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _folder_of_turns()
 
     def maker(of: SearchSettings) -> Maker:
         record = of.model_dump(mode="json", exclude_none=True)
@@ -149,6 +151,7 @@ def _apart(
                 "settings": record,
                 "origins": origins,
                 "turns": str(folder),
+                "study": study,
                 "command_line": speaks_of_options(),
                 "digests": task.dataset.digests,
                 "download": download,
@@ -156,7 +159,7 @@ def _apart(
         )
 
     if settings.meter_device is None:
-        return _workers(settings, maker), task, Turns(folder)
+        return _workers(settings, maker), task, Turns(folder, study)
     from ecojax.execute.local import LocalExecutor
     from ecojax.session.apart import MeteredApart
 
@@ -166,7 +169,22 @@ def _apart(
     meters = LocalExecutor(maker(metering), environments=[place], log_folder=None)
     # what is metered is what was trained: in the precision of the device that meters
     trained = settings.model_copy(update={"precision": precision_on(device, settings.precision)})
-    return MeteredApart(_workers(trained, maker, but=place), meters), task, Turns(folder)
+    return MeteredApart(_workers(trained, maker, but=place), meters), task, Turns(folder, study)
+
+
+def _folder_of_turns() -> Path:
+    """Of all searches of this user on this host, none of which is to compute while another meters; or another one."""
+    named = os.environ.get(FOLDER)
+    if not named:
+        return private_folder("turns")
+    folder = Path(named).absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"'{folder}' cannot be a folder of turns ({error.strerror}); name another in {FOLDER}"
+        ) from None
+    return folder
 
 
 def _workers(

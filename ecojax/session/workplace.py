@@ -32,6 +32,7 @@ class Workplace:
         settings: of the search. origins: where they came from, for errors.
         meter: one to use in place of that of the settings; it stays open.
         turns: a folder in which those who compute on this host's processors take turns; None where nobody else does.
+        study: the folder of the search, as those who wait for it are to call it.
         on_data: hears of downloads and decoding.
         digests: of the data that the driver has; None where it is the driver.
         download: whether a dataset that is not there may be fetched.
@@ -47,6 +48,7 @@ class Workplace:
         *,
         meter: "Meter | None" = None,
         turns: str | None = None,
+        study: str = "",
         on_data: "Callable[[Progress], None] | None" = None,
         digests: Mapping[str, str] | None = None,
         download: bool = True,
@@ -79,7 +81,7 @@ class Workplace:
                 neighbours=backend == "cpu"
                 and (settings.executor == "ray" or (settings.workers or 1) > 1)
                 and self.meter.provenance.scope != "this process",
-                turns=_turns(turns if backend == "cpu" else None),
+                turns=_turns(turns if backend == "cpu" else None, study),
             )
         except BaseException:
             self.close()
@@ -153,6 +155,7 @@ def make(
     command_line: bool = False,
     digests: Mapping[str, str] | None = None,
     download: bool = True,
+    study: str = "",
 ) -> Workplace:
     """A `Workplace`, from settings as the study stores them, in a process that is there for nothing else.
 
@@ -164,16 +167,16 @@ def make(
     settle()
     use_persistent_cache()
     restored = SearchSettings.model_validate(dict(settings))
-    return Workplace(restored, origins, turns=turns, digests=digests, download=download)
+    return Workplace(restored, origins, turns=turns, digests=digests, download=download, study=study)
 
 
-def _turns(folder: str | None) -> "Turns":
+def _turns(folder: str | None, study: str) -> "Turns":
     from ecojax.energy.turns import Turns
 
     if folder is None:
         return Turns(None)
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)  # on another host it is not there yet
-    return Turns(Path(folder))
+    return Turns(Path(folder), study)
 
 
 def load_task(

@@ -26,6 +26,7 @@ from ecojax.study.record import figures, record, scalars, table, texts
 from ecojax.study.schema import foreign_schema
 from ecojax.study.trial import Status, Trial
 from ecojax.wording import option
+from ecojax.writable import obstacle
 
 APPLICATION_ID = 0x45434F4A  # "ECOJ": tells our database from any other in the same place
 SCHEMA_VERSION = 1
@@ -452,6 +453,12 @@ def check_vacant(folder: Path) -> None:
             f"'{folder}' holds other files ('{sorted(entries)[0]}'), nothing was written; choose "
             f"another {option('out')}"
         )
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `StudyError` where a study cannot be written to `folder`: to be asked before any work is done for it."""
+    if (reason := obstacle(folder)) is not None:
+        raise StudyError(f"cannot write the study to '{folder}': {reason}; choose another {option('out')}")
 
 
 def _rename(source: Path | str, target: Path) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecojax.folders import cache_folder
 from ecojax.jax_devices import cpu_device, platform
 from ecojax.jax_settings import computing
 
@@ -68,8 +69,8 @@ def use_persistent_cache(folder: Path | None = None) -> None:
 
     if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         chosen = os.environ.get("ECOJAX_CACHE_DIR")
-        cache = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ecojax"
-        jax.config.update("jax_compilation_cache_dir", str(folder or cache.expanduser().absolute() / "xla"))
+        cache = Path(chosen).expanduser() if chosen else cache_folder()
+        jax.config.update("jax_compilation_cache_dir", str(folder or cache.absolute() / "xla"))
         _look_again()
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)

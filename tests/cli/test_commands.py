@@ -220,3 +220,12 @@ def test_the_search_accounts_for_its_time(ecojax, tmp_path, small_search):
         assert account["training"] == pytest.approx(sum(t.metrics["train_seconds"] for t in study.trials))
         assert sum(t.metrics["trial_seconds"] for t in study.trials) < sum(account.values())
         before = sum(account.values())
+    # nothing is left to do, or less than nothing
+    for options, budget in (([], 2), (["--evaluations", "1"], 1)):
+        answer = ecojax("search", "--resume", *options, "--out", tmp_path / "s")
+        assert answer.status == 0
+        assert (
+            f"nothing to do: the study has 2 trials, and the budget of {budget} evaluations is spent; to go on"
+            in answer.err
+        )
+        assert "trials: 2 complete" in answer.out

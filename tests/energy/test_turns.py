@@ -1,7 +1,9 @@
 """Turns among real processes: together, or one alone, and nobody waits for ever."""
 
 import json
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -19,8 +21,8 @@ def take(folder, log, kind, seconds, hold_s) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, TAKER, "take", *map(str, (folder, log, kind, seconds, hold_s))])
 
 
-def held(folder, how) -> subprocess.Popen:
-    process = subprocess.Popen([sys.executable, TAKER, "hold", folder, how], stdout=subprocess.PIPE)
+def held(folder, how, study="") -> subprocess.Popen:
+    process = subprocess.Popen([sys.executable, TAKER, "hold", folder, how, study], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"inside\n"
     return process
 
@@ -119,3 +121,47 @@ def test_without_a_folder_nobody_waits():
 def test_turns_can_be_sent_to_a_worker(tmp_path):
     with pickle.loads(pickle.dumps(Turns(tmp_path / "room"))).alone():
         assert (tmp_path / "room").is_dir()
+
+
+@pytest.mark.parametrize("how", ["shared", "alone"])
+def test_who_is_inside_is_named_until_it_is_gone(tmp_path, how):
+    holder = held(tmp_path, how, "runs/other")
+    (note,) = Turns(tmp_path).present()
+    assert (note.pid, note.study, note.state, note.alone) == (
+        holder.pid,
+        "runs/other",
+        "inside",
+        how == "alone",
+    )
+    assert 0 <= note.seconds < 30
+    killed(holder)  # without a chance to take its note away
+    assert Turns(tmp_path).present() == []
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".turn"] == []
+
+
+def test_who_waits_is_named_and_leaves_nothing_behind(tmp_path):
+    holder = held(tmp_path, "alone")
+    waiting = take(tmp_path, tmp_path / "log", "shared", 0.0, 0.0)
+    deadline = time.monotonic() + 20
+    while len(notes := Turns(tmp_path).present()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [(note.pid, note.state) for note in notes] == [(holder.pid, "inside"), (waiting.pid, "waits")]
+    killed(holder)
+    assert waiting.wait(10) == 0
+    assert Turns(tmp_path).present() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the host does not tell of processes")
+def test_a_suspended_holder_is_known_for_one(tmp_path):
+    holder = held(tmp_path, "shared")
+    assert not Turns(tmp_path).present()[0].suspended
+    os.kill(holder.pid, signal.SIGSTOP)
+    os.waitpid(holder.pid, os.WUNTRACED)
+    assert Turns(tmp_path).present()[0].suspended
+    killed(holder)
+
+
+def test_a_note_that_makes_no_sense_is_nobody(tmp_path):
+    for name, text in {"1-a.turn": "", "2-b.turn": "[]", "3-c.turn": '{"pid": 3}'}.items():
+        (tmp_path / name).write_text(text)
+    assert Turns(tmp_path).present() == []

@@ -26,8 +26,8 @@ def main(folder: str, log: str, kind: str, seconds: float, hold_s: float) -> Non
             return
 
 
-def hold(folder: str, how: str) -> None:
-    with getattr(Turns(Path(folder)), how)():
+def hold(folder: str, how: str, study: str = "") -> None:
+    with getattr(Turns(Path(folder), study), how)():
         print("inside", flush=True)
         time.sleep(600)
 
