@@ -1,199 +1,230 @@
 #!/usr/bin/env python
-"""What a search achieves on an accelerator: ECOpt's 200 candidates, airbench94, and the speed of one epoch.
+"""What a search achieves on an accelerator, in parts of under eight minutes each.
 
-    .venv/bin/python scripts/benchmark_accelerator.py [ecopt airbench epoch] [--peak-tflops 989] [--data-dir DIR]
-        [--out FOLDER] [--quick]
+    .venv/bin/python scripts/benchmark_accelerator.py --part board              the first run on a new board
+    .venv/bin/python scripts/benchmark_accelerator.py --part ecopt --data-dir DIR
+    .venv/bin/python scripts/benchmark_accelerator.py --peak-tflops 989         every part that is not there yet
 
-ecopt     200 candidates of configs/ecopt_cifar10.toml: minutes (ECOpt: 61 on an A100 80 GB, as published), the share of
-          them in which the device was busy (NVML's utilisation, sampled twice a second, and the account of the search).
+board     `ecojax devices`; a search of six on digits; the meter's tick and the cost of reading it; an epoch with and
+          without each launch option; compile seconds of each program; 1, 2 and 4 processes side by side
+ecopt     200 candidates of configs/ecopt_cifar10.toml: minutes (ECOpt: 61 on an A100 80 GB, as published), the share
+          of them in which the device was busy: training and metering over wall, by the account of the search. Stops
+          after seven minutes; the next call goes on with it.
 airbench  configs/airbench94.toml on the JPEG copy of CIFAR-10, 50,000 images: seconds and joules of training, and the
           accuracy on validation and test images; of 5 seeds. Published: 94.0 % in 2.6 s with Muon on an A100.
-epoch     model-FLOP utilisation of one epoch of that network: three times the inference's FLOPs, over the time and the
-          device's peak (--peak-tflops; dense bfloat16, from the maker's sheet).
+epoch     model-FLOP utilisation of one epoch of that network: three times the FLOPs of one view of an image, over the
+          time and the device's peak (--peak-tflops; dense bfloat16, from the maker's sheet)
 
-The table of packing is printed by scripts/benchmark_packing.py. Refuses to run on a CPU, but for a smoke run with
---quick, which takes tiny versions of all three.
+Each result is in benchmarks/results/accelerator-<board>.json as soon as it is measured; what is there for this board
+and these versions is skipped, unless --again. Packing is scripts/benchmark_packing.py's. --quick takes tiny versions on
+digits, also on a CPU, in about a minute; without it a CPU is refused.
 """
 
 import argparse
-import json
+import shutil
 import statistics
-import tempfile
-import threading
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PARTS = ("ecopt", "airbench", "epoch")
-BARS = {"ecopt_minutes": 6.0, "busy": 0.8, "accuracy": 0.93}
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.accelerator import board  # noqa: E402
+from benchmarks.kept import Kept  # noqa: E402
+
+PARTS = ("board", "ecopt", "airbench", "epoch")
+BARS = {"ecopt_minutes": 6.0, "busy": 0.8, "accuracy": 0.93}
+ASK = """import jax, json
+device = jax.devices()[0]
+print(json.dumps({"platform": device.platform, "kind": device.device_kind}))"""
+SECONDS = 420.0  # of one call's work on a part
+QUICK: dict[str, Any] = {"train_size": 300, "energy_ci": 0.5, "frontier_energy_ci": 0.0}
 
 
-@contextmanager
-def utilisation() -> Iterator[list[int]]:
-    """Per cent of the time in which each visible NVIDIA GPU ran something, sampled until the block ends."""
-    import pynvml
-
-    samples: list[int] = []
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.5):
-            for number in range(pynvml.nvmlDeviceGetCount()):
-                handle = pynvml.nvmlDeviceGetHandleByIndex(number)
-                samples.append(int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu))
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield samples  # no such device: stays empty
-        return
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        ended.set()
-        thread.join()
-        with suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
+def busy(account: dict[str, float]) -> float:
+    """The share of a search's time in which its device trained or was metered, by the account of its wall time."""
+    working = ("training", "metering", "measuring the frontier")
+    return sum(account.get(part, 0.0) for part in working) / sum(account.values())
 
 
-def ecopt(data_dir: Path, *, quick: bool) -> dict[str, Any]:
+def ecopt(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) -> None:
+    """Searches for SECONDS at most and goes on in the next call."""
     import ecojax
 
-    small = {"evaluations": 3, "epochs": 1, "train_size": 500, "pin": {"width": 4}} if quick else {}
-    with tempfile.TemporaryDirectory() as scratch, utilisation() as samples:
-        began = time.perf_counter()
-        study = ecojax.search(
-            config=ROOT / "configs" / "ecopt_cifar10.toml",
-            data_dir=str(data_dir),
-            out=Path(scratch) / "study",
-            **small,
-        )
-        seconds = time.perf_counter() - began
-        account = study.settings["account"]
-        frontier = [
-            {name: trial.metrics[name] for name in ("accuracy", "test_accuracy", "energy_per_sample_j")}
-            for trial in study.frontier()
-        ]
-        return {
-            "device": study.settings["device_kind"],
-            "trials": {status: count for status, count in study.counts().items() if count},
-            "minutes": seconds / 60,
-            "busy": statistics.fmean(samples) / 100 if samples else None,
+    folder, ends = work / "ecopt", time.perf_counter() + SECONDS
+    if (folder / "study.db").exists():
+        options = {"resume": True}
+    elif quick:
+        options = {
+            "dataset": "digits",
+            "families": ["mlp"],
+            "evaluations": 2,
+            "population": 2,
+            "epochs": 1,
+            **QUICK,
+        }
+    else:
+        options = {"config": ROOT / "configs" / "ecopt_cifar10.toml", **options}
+    study = ecojax.search(out=folder, stop=lambda: time.perf_counter() > ends, **options)
+    account = study.settings["account"]
+    ended = sum(count for status, count in study.counts().items() if str(status) != "running")
+    kept.save(
+        "ecopt",
+        {
+            "trials": {str(status): count for status, count in study.counts().items() if count},
+            "minutes": sum(account.values()) / 60,
+            "busy": busy(account),
             "account_seconds": account,
             "energy_provenance": study.settings["energy_provenance"],
-            "frontier": frontier,
-        }
+            "frontier": [
+                {
+                    name: trial.metrics.get(name)
+                    for name in ("accuracy", "test_accuracy", "energy_per_sample_j")
+                }
+                for trial in study.frontier()
+            ],
+            "bars": BARS,
+        },
+        finished=ended >= study.settings["evaluations"]
+        and all("test_accuracy" in trial.metrics for trial in study.frontier()),
+    )
 
 
-def airbench(data_dir: Path, *, quick: bool) -> dict[str, Any]:
-    """One evaluation a seed; the first compiles."""
+def airbench(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) -> None:
+    """One evaluation a seed, each saved; the first compiles. Begins no seed after SECONDS."""
     import ecojax
 
-    small: dict[str, Any] = {"epochs": 1, "train_size": 2000} if quick else {}
-    small |= {"pin": {"first_width": 16, "second_width": 16, "third_width": 16}} if quick else {}
-    rows = []
-    for seed in range(2 if quick else 5):
-        with tempfile.TemporaryDirectory() as scratch:
-            study = ecojax.search(
-                config=ROOT / "configs" / "airbench94.toml",
-                data_dir=str(data_dir),
-                seed=seed,
-                out=Path(scratch) / "study",
-                **small,
+    if quick:
+        small = {"first_width": 16, "second_width": 16, "third_width": 16}
+        options = {
+            "dataset": "digits",
+            "families": ["airbench"],
+            "evaluations": 1,
+            "population": 2,
+            "epochs": 1,
+        }
+        options |= {"pin": small, **QUICK}
+    else:
+        options = {"config": ROOT / "configs" / "airbench94.toml", **options}
+    rows = dict((kept.result("airbench") or {}).get("seeds", {}))
+    seeds, ends = range(1 if quick else 5), time.perf_counter() + SECONDS
+    for seed in seeds:
+        if str(seed) in rows or time.perf_counter() > ends:
+            continue
+        folder = work / f"airbench-{seed}"
+        again = {"resume": True} if (folder / "study.db").exists() else {"seed": seed, **options}
+        study = ecojax.search(out=folder, **again)
+        (trial,) = study.trials
+        if not trial.complete:
+            raise SystemExit(f"the network was not trained ({trial.status}): {trial.error}")
+        names = (
+            "accuracy",
+            "test_accuracy",
+            "train_seconds",
+            "train_energy_j",
+            "energy_per_sample_j",
+            "epochs",
+        )
+        rows[str(seed)] = {name: trial.metrics.get(name) for name in names}
+        result = {"seeds": rows, "train_images": study.settings["splits"]["train"]["size"]}
+        result["energy_provenance"] = study.settings["energy_provenance"]
+        kept.save("airbench", result, finished=len(rows) == len(seeds))
+
+
+def show(kept: Kept, part: str) -> None:
+    row = kept.result(part)
+    if part == "ecopt":
+        print(
+            f"ecopt: {row['trials']} in {row['minutes']:.1f} minutes (bar {BARS['ecopt_minutes']:g}), the device busy "
+            f"{row['busy']:.0%} of them (bar {BARS['busy']:.0%})"
+        )
+    elif part == "airbench":
+        for name in ("accuracy", "test_accuracy", "train_seconds", "train_energy_j"):
+            values = [one[name] for one in row["seeds"].values()]
+            print(
+                f"airbench94: {name} {statistics.fmean(values):.4g} ({min(values):.4g} to {max(values):.4g})"
             )
-            (trial,) = study.trials
-            if not trial.complete:
-                raise SystemExit(f"the network was not trained ({trial.status}): {trial.error}")
-            names = ("accuracy", "test_accuracy", "train_seconds", "train_energy_j", "energy_per_sample_j")
-            rows.append({name: trial.metrics[name] for name in names} | {"flops": trial.metrics["flops"]})
-            images = study.settings["splits"]["train"]["size"]
-            epochs, provenance = trial.metrics["epochs"], study.settings["energy_provenance"]
-            device = study.settings["device_kind"]
-    return {
-        "device": device,
-        "seeds": rows,
-        "train_images": images,
-        "epochs": epochs,
-        "energy_provenance": provenance,
-    }
+    elif part == "epoch" and "error" not in row:
+        of_peak = f", {row['utilisation']:.1%} of the peak" if row.get("utilisation") else ""
+        print(f"epoch: {row['model_flop_per_s'] / 1e12:.3g} TFLOP/s of the model{of_peak}")
+    else:
+        print(f"{part}: {row}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all", metavar="PART")
+    parser.add_argument("--part", action="append", choices=PARTS, help="repeat for several; by default all")
+    parser.add_argument("--again", action="store_true", help="measure what is there already, too")
     parser.add_argument("--peak-tflops", type=float, help="of the device, dense, in the precision trained in")
-    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data/tfds"))
-    parser.add_argument("--out", type=Path, help="folder for search-<device>.json")
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--data-dir", type=Path, help="where prepared CIFAR-10 lies")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "benchmarks" / "results", help="folder of the results"
+    )
+    parser.add_argument("--work", type=Path, help="folder of the studies [default: runs/accelerator-BOARD]")
+    parser.add_argument("--quick", action="store_true", help="a smoke run, also on a CPU")
     arguments = parser.parse_args()
-    parts = arguments.parts or PARTS
-    if not (arguments.data_dir / "cifar10").is_dir():
-        raise SystemExit(f"no prepared CIFAR-10 in {arguments.data_dir}; name its folder with --data-dir")
 
     from ecojax.execute.places import places
+    from ecojax.session.workplace import versions
 
-    if places("auto", None)[0].get("JAX_PLATFORMS") == "cpu" and not arguments.quick:
+    on_cpu = places("auto", None)[0].get("JAX_PLATFORMS") == "cpu"
+    if on_cpu and not arguments.quick:
         raise SystemExit(
             "there is no accelerator here that JAX can use; --quick makes a smoke run on the CPU"
         )
+    # a process of its own asks: this one must not hold the board's memory while others are measured
+    device = board.answer(board.child("-c", ASK))
+    if "error" in device:
+        raise SystemExit(f"JAX does not start here: {device['error']}")
+    platform, size = device["platform"], "quick" if arguments.quick else "full"
+    precision = "float32" if platform == "cpu" else "bfloat16"
+    kept = Kept(arguments.out, "accelerator", device["kind"], versions(), quick=arguments.quick)
+    # a study goes on only under the versions that it was begun with
+    edition = zlib.crc32(repr(sorted(kept.versions.items())).encode())
+    work = (arguments.work or ROOT / "runs" / kept.path.stem) / f"{edition:08x}"
+    options = {} if arguments.data_dir is None else {"data_dir": str(arguments.data_dir)}
 
-    found: dict[str, Any] = {}
-    if "ecopt" in parts:
-        row = found["ecopt"] = ecopt(arguments.data_dir, quick=arguments.quick)
-        busy = "not known" if row["busy"] is None else f"{row['busy']:.0%}"
-        print(
-            f"ecopt: {row['trials']} in {row['minutes']:.1f} minutes (bar {BARS['ecopt_minutes']:g}), the device busy "
-            f"{busy} of them (bar {BARS['busy']:.0%})"
+    todo: list[tuple[str, Callable[[], None]]] = []
+
+    def small(part: str, measure: Callable[[str, str, str], dict[str, Any]]) -> Callable[[], None]:
+        def run() -> None:
+            result = measure(platform, size, precision)
+            kept.save(part, result, finished="error" not in result)
+
+        return run
+
+    def one_epoch(platform: str, size: str, precision: str) -> dict[str, Any]:
+        found = board.answer(
+            board.child("-m", "benchmarks.accelerator.epoch", "--size", size, "--precision", precision)
         )
-        print(
-            "   " + ", ".join(f"{part} {seconds:.0f} s" for part, seconds in row["account_seconds"].items())
-        )
-    if "airbench" in parts or "epoch" in parts:
-        row = found["airbench"] = airbench(arguments.data_dir, quick=arguments.quick)
-        for name, unit in (
-            ("accuracy", ""),
-            ("test_accuracy", ""),
-            ("train_seconds", " s"),
-            ("train_energy_j", " J"),
-        ):
-            values = [one[name] for one in row["seeds"]]
-            print(
-                f"airbench94: {name} {statistics.fmean(values):.4g}{unit} ({min(values):.4g} to {max(values):.4g})"
-            )
-        print(f"   CIFAR-10 (JPEG copy), {row['train_images']} images; energy {row['energy_provenance']}")
-    if "epoch" in parts:
-        row = found["airbench"]
-        model_flops = 3 * row["seeds"][0]["flops"] * row["train_images"] * row["epochs"]
-        fastest = min(one["train_seconds"] for one in row["seeds"])
-        found["epoch"] = {"model_flop_s": model_flops / fastest, "peak_tflops": arguments.peak_tflops}
-        words = f"epoch: {model_flops / fastest / 1e12:.3g} TFLOP/s of the model"
-        if arguments.peak_tflops:
-            found["epoch"]["utilisation"] = model_flops / fastest / (1e12 * arguments.peak_tflops)
-            words += f", {found['epoch']['utilisation']:.1%} of the peak"
-        print(words)
+        if arguments.peak_tflops and "error" not in found:
+            found["peak_tflops"] = arguments.peak_tflops
+            found["utilisation"] = found["model_flop_per_s"] / (1e12 * arguments.peak_tflops)
+        return found
 
-    if arguments.out:
-        from ecojax.session.workplace import versions
-
-        device = next(row["device"] for row in found.values() if "device" in row)
-        record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "device": device,
-            "versions": versions(),
-            "quick": arguments.quick,
-            "bars": BARS,
-            **found,
-        }
-        name = device.partition(": ")[2].lower().replace(" ", "-") + ("-quick" if arguments.quick else "")
-        path = arguments.out / f"search-{name}.json"
-        path.write_text(json.dumps(record, indent=2) + "\n")
-        print(f"written to {path}")
+    for part in arguments.part or PARTS:
+        if part == "board":
+            todo += [(name, small(name, measure)) for name, measure in board.MEASURED.items()]
+        elif part == "epoch":
+            todo.append((part, small(part, one_epoch)))
+        else:
+            measure = {"ecopt": ecopt, "airbench": airbench}[part]
+            todo.append((part, lambda measure=measure: measure(kept, work, options, quick=arguments.quick)))
+    for name, measure in todo:
+        if kept.done(name) and not arguments.again:
+            print(f"{name}: is in {kept.path}; --again measures it once more")
+            continue
+        if arguments.again:
+            for folder in work.glob(f"{name}*"):
+                shutil.rmtree(folder)
+        began = time.perf_counter()
+        measure()
+        show(kept, name)
+        print(f"   {time.perf_counter() - began:.0f} s; written to {kept.path}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,29 @@
 #!/usr/bin/env python
 """What packing gains on this device: a probe of every way and size, for three small networks.
 
-    .venv/bin/python scripts/benchmark_packing.py [mlp convnet airbench] [--seconds S] [--out FOLDER]
+    .venv/bin/python scripts/benchmark_packing.py [mlp convnet airbench] [--precision bfloat16] [--out FOLDER] [--quick]
 
 mlp       64 features, one hidden layer of 64, batch 32 (the size of digits)
 convnet   two stages of 16 and 24 channels on 32 × 32 × 3, batch 64
 airbench  widths of 16, 32 and 32 on 32 × 32 × 3, batch 64, SGD
 
-2,000 random images: speed does not depend on what is in them. Under three minutes on two cores, most of it
-compilation. Nothing else may run meanwhile.
+2,000 random images: speed does not depend on what is in them. In bfloat16 on an accelerator, else float32. Under three
+minutes on two cores, most of it compilation. Nothing else may run meanwhile. With --out each network is written to
+packing-<board>.json as soon as it is measured, and what is there for this board and these versions is skipped, unless
+--again. --quick is a smoke run.
 """
 
 import argparse
-import json
 import os
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.kept import Kept
 
 IMAGES = 2000
 SHAPES: dict[str, dict[str, Any]] = {
@@ -40,7 +45,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def probed(name: str, seconds: float) -> Any:
+def probed(name: str, seconds: float, precision: str) -> Any:
     from ecojax.models import family
     from ecojax.models.network import Network
     from ecojax.train.program import TrainingProgram
@@ -56,6 +61,7 @@ def probed(name: str, seconds: float) -> Any:
         num_classes=10,
         mean=(0.5,) * channels,
         std=(0.25,) * channels,
+        precision=precision,
     )
     recipe = Recipe.from_configuration(shape["recipe"])
     program = TrainingProgram(network, recipe.optimizer, recipe.batch_size, max_shift=1)
@@ -83,32 +89,33 @@ def main() -> None:
         "networks", nargs="*", choices=[*SHAPES, []], help="by default all", metavar="NETWORK"
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="of running, a network")
-    parser.add_argument("--out", type=Path, help="folder for packing-<device>.json")
+    parser.add_argument("--out", type=Path, help="folder for packing-<board>.json")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument("--again", action="store_true", help="measure what is there already, too")
+    parser.add_argument("--quick", action="store_true", help="the perceptron alone, for a moment")
     arguments = parser.parse_args()
 
     import jax
 
-    from ecojax.session.workplace import versions
+    from ecojax.session.workplace import precision_on, versions
 
-    found: dict[str, Any] = {}
-    for name in arguments.networks or SHAPES:
-        one = probed(name, arguments.seconds)
-        found[name] = one.to_dict()
-        print(f"{one}\n{table(one)}\n  {one.steps} steps an epoch\n", flush=True)
+    device = jax.devices()[0]
+    precision = precision_on(device.platform, arguments.precision)
+    kept = None
     if arguments.out:
-        device = jax.devices()[0]
-        record = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "device": f"{device.platform}: {device.device_kind}",
-            "cores": os.cpu_count(),
-            "versions": versions(),
-            "images": IMAGES,
-            "seconds": arguments.seconds,
-            "networks": found,
-        }
-        path = arguments.out / f"packing-{device.platform}.json"
-        path.write_text(json.dumps(record, indent=2) + "\n")
-        print(f"written to {path}")
+        kept = Kept(arguments.out, "packing", device.device_kind, versions(), quick=arguments.quick)
+    seconds = 0.5 if arguments.quick else arguments.seconds
+    for name in arguments.networks or (["mlp"] if arguments.quick else SHAPES):
+        part = f"{name}-{precision}"
+        if kept and kept.done(part) and not arguments.again:
+            print(f"{part}: is in {kept.path}; --again measures it once more")
+            continue
+        one = probed(name, seconds, precision)
+        print(f"{one}, {precision}\n{table(one)}\n  {one.steps} steps an epoch\n", flush=True)
+        if kept:
+            settings = {"precision": precision, "images": IMAGES, "seconds": seconds, "cores": os.cpu_count()}
+            kept.save(part, one.to_dict() | settings)
+            print(f"written to {kept.path}")
 
 
 if __name__ == "__main__":
