@@ -221,6 +221,7 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
     """
     from ecojax.export import export_trial, require_vacant
+    from ecojax.jax_devices import local_devices
     from ecojax.jax_settings import computing
     from ecojax.tasks import ImageInputs
 
@@ -231,6 +232,7 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
     settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
+    local_devices()  # where JAX does not start, it says why
     with computing():
         network = inputs.network(trial.configuration, study.settings["resolved_precision"])
         return export_trial(

@@ -59,11 +59,14 @@ def failed_accelerator() -> str:
 
 
 def platform() -> str:
-    """Of the device that this thread's programs are compiled for unless told otherwise: "cpu", "gpu" or "tpu"."""
+    """Of the device that this thread's programs are compiled for unless told otherwise: "cpu", "gpu" or "tpu".
+
+    Raises InputError where JAX does not start.
+    """
     import jax
 
     device: Any = jax.config.values["jax_default_device"]
-    return kind_of(jax.default_backend() if device is None else device)
+    return kind_of(local_devices()[0] if device is None else device)
 
 
 def initialised() -> bool:

@@ -28,13 +28,15 @@ def cpu_only(listener: Listener) -> Iterator[None]:
             )
         yield
         return
-    before = jax.config.values["jax_platforms"]
-    jax.config.update("jax_platforms", "cpu")
+    before = {name: jax.config.values[name] for name in ("jax_platforms", "jax_platform_name")}
+    for name in before:
+        jax.config.update(name, "cpu")
     try:
         yield
     finally:
-        jax.config.update("jax_platforms", before)
-        if before != "cpu" and accelerator_installed():
+        for name, value in before.items():
+            jax.config.update(name, value)
+        if before["jax_platforms"] != "cpu" and accelerator_installed():
             from jax.extend.backend import clear_backends
 
             clear_backends()

@@ -102,7 +102,7 @@ for call in (
         assert "damaged" not in answer
 
 
-@pytest.mark.parametrize("command", ["search", "measure", "devices"])
+@pytest.mark.parametrize("command", ["search", "measure", "devices", "export"])
 def test_a_command_on_a_gpu_that_is_not_there_is_refused_in_a_sentence(
     command: str, model: Path, tmp_path: Path
 ) -> None:
@@ -110,13 +110,14 @@ def test_a_command_on_a_gpu_that_is_not_there_is_refused_in_a_sentence(
         "search": ["--dataset", "digits", "--family", "mlp", "--train-size", "300", "--out", "study"],
         "measure": [str(model), "--batch", "1", "--seconds", "1"],
         "devices": [],
+        "export": [str(model.parent / "study"), "--to", "again"],
     }[command]
     ecojax_command = (sys.executable, "-m", "ecojax", command, *arguments)
     done = run(*ecojax_command, folder=tmp_path, JAX_PLATFORMS="cuda", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ecojax: JAX_PLATFORMS=cuda cannot be used here: JAX ")
-    assert not (tmp_path / "study").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_choice_of_platforms_is_none(tmp_path: Path) -> None:
