@@ -28,7 +28,7 @@ from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
-from ecojax.study import Status, StudyStore, Trial
+from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
@@ -82,6 +82,9 @@ def conduct(
     of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
+    of_energy = any(METRICS[name].unit == "J" for name in [*settings.objectives, *bounds])
+    one_meter = of_energy and settings.meter_device is None
+    provenance = crew.facts["energy_provenance_record"] if one_meter else None
     before = [(trial.id, trial.status) for trial in store.each()]
     with told(crew.turns, listener), _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
@@ -104,7 +107,7 @@ def conduct(
                 ahead=AHEAD,
                 lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
-                keywords={"device_kind": kind},
+                keywords={"device_kind": kind, "provenance": provenance},
                 stop=stop,
                 quietly=crew.turns.shared,
                 stopwatch=stopwatch,

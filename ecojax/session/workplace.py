@@ -107,10 +107,18 @@ class Workplace:
         }
 
     def evaluate(
-        self, configuration: Mapping[str, Any], seed: int, *, device_kind: str | None = None, **given: Any
+        self,
+        configuration: Mapping[str, Any],
+        seed: int,
+        *,
+        device_kind: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> "Outcome":
-        """As `Evaluator`. Raises `StudyError` where this device is not of the kind that the figures are to be of."""
+        """As `Evaluator`. Raises `StudyError` where this device is not of the kind that the figures are to be of, or
+        its energy would not compare with that of `provenance`, a record of one."""
         self._require(device_kind)
+        self._require_provenance(provenance)
         return self.evaluator(configuration, seed, **given)
 
     def meter_alone(self, configuration: Mapping[str, Any]) -> "Outcome":
@@ -145,6 +153,19 @@ class Workplace:
                 f"a worker computes on '{here}' and the study's energy is of '{device_kind}': figures of two devices "
                 "do not compare; give the search workers of one kind, or name one to meter on with "
                 f"{option('meter_device')}"
+            )
+
+    def _require_provenance(self, record: Mapping[str, Any] | None) -> None:
+        from ecojax.energy import Provenance
+
+        if record is None:
+            return
+        found = self.meter.provenance.differences(Provenance.from_dict(record))
+        if found:
+            raise StudyError(
+                f"a worker meters energy otherwise than the study, by {'; '.join(found)}: such figures do not compare; "
+                f"give the search workers that are metered alike, or name what meters with {option('meter')}, "
+                f"{option('watts_per_core')} or {option('meter_device')}"
             )
 
 

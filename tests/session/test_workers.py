@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ecojax
+from ecojax.energy import Provenance, Rank
 from ecojax.errors import InputError, StudyError
 from ecojax.search.loop import Listener
 from ecojax.session.workplace import Workplace
@@ -204,3 +205,14 @@ def test_a_worker_on_another_kind_of_device_is_told_apart(monkeypatch) -> None:
         StudyError, match=r"on 'cpu: .*' and the study's energy is of 'gpu: H100'.*meter_device"
     ):
         workplace.evaluate(configuration, 1, device_kind="gpu: H100")
+
+
+def test_a_worker_that_is_metered_otherwise_is_told_apart(monkeypatch) -> None:
+    workplace = Workplace(SearchSettings(**SMALL), "this test")
+    configuration = workplace.task.space.default()
+    monkeypatch.setattr(workplace, "evaluator", lambda configuration, seed: (configuration, seed))
+    here = workplace.describe()["energy_provenance_record"]
+    assert workplace.evaluate(configuration, 1, provenance=here) == (configuration, 1)
+    rapl = Provenance("measured", "RAPL", "1 package of this host", 10.0, Rank.CPU_PACKAGE)
+    with pytest.raises(StudyError, match=r"kind \(modeled against measured\).*watts_per_core"):
+        workplace.evaluate(configuration, 1, provenance=rapl.to_dict())
