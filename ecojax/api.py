@@ -35,6 +35,7 @@ def search(
     out: str | Path | None = None,
     resume: bool = False,
     migrate: bool = False,
+    dry_run: bool = False,
     listener: "Listener | None" = None,
     on_data: "Callable[[Progress], None] | None" = None,
     meter: "Meter | str | None" = None,
@@ -47,6 +48,7 @@ def search(
     pin: Mapping[str, bool | int | float | str] | None = None,
     objectives: str | Sequence[str] | None = None,
     constraints: str | Sequence[str] | Mapping[str, Mapping[str, float]] | None = None,
+    constraints_on: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
     evaluations: int | None = None,
     budget: str | None = None,
     patience: int | None = None,
@@ -87,7 +89,9 @@ def search(
         migrate: with resume, go on in another space: that of `config`, or of the options families, space and pin, or
             the one that this version of ecojax has. Trials that lie in it are kept for the search; the others stay in
             the study. Without it, a space that has changed is refused.
-        listener: hears of trials as they start and end. on_data: hears of downloads and decoding.
+        dry_run: stop before the first trial, with nothing written: the listener has heard what the search would do, one
+            candidate was built and lowered, and the study that is returned has no trials.
+        listener: hears of the plan, and of trials as they start and end. on_data: hears of downloads and decoding.
         meter: `auto`, `nvml`, `modeled`, or a `Meter` of your own, which stays open; with that, trials run in this
             process, as with `executor="inline"`.
         stop: asked now and then; once it answers yes, the trials that run are finished and the search ends, as it would
@@ -99,7 +103,7 @@ def search(
             name as in a file. pin: parameters to hold at one value, by name.
         objectives: metrics to optimise, in the order that the frontier is sorted by.
         constraints: bounds that the frontier meets: "accuracy>=0.9", a list of such, or
-            {"accuracy": {"min": 0.9}}.
+            {"accuracy": {"min": 0.9}}. constraints_on: the same by kind of device, {"cpu": {"flops": {"max": 4e7}}}.
         evaluations: configurations to evaluate, in all. budget: time or energy to stop after, as in "2h" or "50Wh".
         patience: stop when so many trials have not enlarged the hypervolume.
         proposer: who proposes after the first population. population: parents that the search keeps.
@@ -134,6 +138,8 @@ def search(
         own_meter = None
     else:
         own_meter = meter
+    if dry_run and resume:
+        raise InputError(f"{option('dry_run')} shows a new search; leave {option('resume')} out")
     if resume:
         if out is None:
             raise InputError(f"{option('resume')} needs the study's folder; add {option('out', 'FOLDER')}")
@@ -159,7 +165,12 @@ def search(
     from ecojax.session.conduct import conduct, require_feasible
     from ecojax.session.crew import assemble
     from ecojax.session.data import data_dir_of
+    from ecojax.session.plan import on_the_host, plan_of
     from ecojax.session.queue import queue_of
+
+    def tell(lines: list[str]) -> None:
+        if listener is not None:
+            listener.told_plan(lines)
 
     with assemble(
         settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder
@@ -167,8 +178,14 @@ def search(
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
+        settings = on_the_host(settings, crew.facts["device_kind"])
+        tell(plan_of(settings, crew, origins))
         require_feasible(settings, crew, origins, listener)
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        if dry_run:
+            first = queue[0] if queue else crew.task.space.default()
+            tell([f"a dry run: {crew.call('lower', first)} is lowered, nothing is trained or written"])
+            return Study(folder or Path("nowhere"), record, [])
         folder = folder or _take_folder(settings.dataset)
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
@@ -188,6 +205,7 @@ def _go_on(
 ) -> None:
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
+    from ecojax.session.plan import plan_of
     from ecojax.session.resume import (
         in_the_space,
         note_data,
@@ -211,6 +229,8 @@ def _go_on(
                 store.set(name, settings.model_dump(mode="json")[name])
             for name in ("versions", "chance_accuracy"):  # an older study has no chance level
                 store.set(name, crew.facts[name])
+            if listener is not None:
+                listener.told_plan(plan_of(settings, crew, origins))
             conduct(store, settings, crew, listener=listener, stop=stop)
 
 

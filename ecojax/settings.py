@@ -94,6 +94,10 @@ class SearchSettings(BaseModel):
     objectives: list[str] = Field(default=["accuracy", "energy_per_sample_j"], min_length=1)
     constraints: Annotated[dict[str, Bounds], BeforeValidator(bounds_of)] = {}
 
+    constraints_on: dict[
+        Literal["cpu", "gpu", "tpu"], Annotated[dict[str, Bounds], BeforeValidator(bounds_of)]
+    ] = {}
+
     evaluations: Positive = 36
     budget: str | None = None
     patience: Positive | None = None
@@ -291,8 +295,13 @@ def _validated(values: Mapping[str, Any], origins: Origins) -> SearchSettings:
             raise InputError(f"{origins.named('objectives', name)}: {error}") from None
     if len(set(settings.objectives)) < len(settings.objectives):
         raise InputError(f"{origins.named('objectives', settings.objectives)} names one twice")
-    for name, bounds in settings.constraints.items():
-        place = origins.place(f"constraints.{name}")
+    of_hosts = [(f"constraints_on.{host}", bounds) for host, bounds in settings.constraints_on.items()]
+    for table, name, bounds in (
+        (table, name, bounds)
+        for table, all_bounds in [("constraints", settings.constraints), *of_hosts]
+        for name, bounds in all_bounds.items()
+    ):
+        place = origins.place(f"{table}.{name}")
         selectable(name, place)
         if bounds.min is None and bounds.max is None:
             raise InputError(f"{place} is empty; give it min, max or both")

@@ -19,7 +19,17 @@ from ecojax.space import SearchSpace
 from ecojax.space.space import tables_of
 from ecojax.space.tables import parameter_from_table
 
-OF_THE_CALL = {"config", "out", "resume", "migrate", "listener", "on_data", "stop", "unknown"}  # no settings
+OF_THE_CALL = {
+    "config",
+    "out",
+    "resume",
+    "migrate",
+    "dry_run",
+    "listener",
+    "on_data",
+    "stop",
+    "unknown",
+}  # no settings
 
 
 def test_dir_shows_the_public_names_before_any_is_loaded():

@@ -135,6 +135,9 @@ class Log(Silent):
         with suppress(OSError, ValueError):  # closed, or no file
             os.write(sys.stderr.fileno(), f"{STOPPING}\n".encode())
 
+    def told_plan(self, lines: Sequence[str]) -> None:
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
     def noted(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
@@ -185,6 +188,9 @@ class Live(Silent):
         self._bar.update(
             self._task, description="trials", total=evaluations, completed=sum(self.counts.values())
         )
+
+    def told_plan(self, lines: Sequence[str]) -> None:
+        self.noted("\n".join(lines))
 
     def noted(self, text: str) -> None:
         self.display.console.print(text, markup=False, highlight=False)

@@ -137,6 +137,10 @@ def search(
         str | None,
         Option(help="Meter on this device of this host, train anywhere: cpu, gpu, gpu:1.", metavar="DEVICE"),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        Option("--dry-run", help="Show what would be searched, lower one candidate, and write nothing."),
+    ] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress, no log, no table.")] = False,
 ) -> None:
     """Train candidates on DATASET, measure what each inference costs, and keep every result.
@@ -203,6 +207,7 @@ def search(
                 out=out,
                 resume=resume,
                 migrate=migrate,
+                dry_run=dry_run,
                 meter=meter,
                 listener=listener,
                 on_data=listener.data_progress,
@@ -222,6 +227,8 @@ def search(
             if found is None:
                 raise
             study, failure = found, error
+    if dry_run:
+        return
     if not quiet:
         from ecojax.cli.console import print_account, print_frontier
 

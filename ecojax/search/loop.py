@@ -45,6 +45,9 @@ class Listener:
     def aiming(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]) -> None:
         """What the search optimises and within which bounds; before it starts."""
 
+    def told_plan(self, lines: Sequence[str]) -> None:
+        """What the search will do, and where each choice came from; before anything is written."""
+
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         """`trials` are those that the study holds already, of `evaluations` in all; they can be gone through once."""
 

@@ -106,6 +106,13 @@ class Workplace:
             "versions": versions(),
         }
 
+    def lower(self, configuration: Mapping[str, Any]) -> str:
+        """Builds and lowers the programs of a configuration, compiling none; says which network it is.
+
+        Raises what stands in the way of a trial of it.
+        """
+        return self.evaluator.lower(configuration)
+
     def evaluate(
         self,
         configuration: Mapping[str, Any],

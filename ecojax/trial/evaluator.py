@@ -123,6 +123,12 @@ class Evaluator:
             lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
         )
 
+    def lower(self, configuration: Mapping[str, Any]) -> str:
+        """Builds and lowers all programs of a configuration, and says how large its network is."""
+        program = self.task.program(configuration)
+        self._lowered(program)
+        return f"{program.network.family} of {program.network.parameters} parameters"
+
     def close(self) -> None:
         """Waits for what is being compiled."""
         self._compiled.close()
