@@ -50,7 +50,8 @@ def ecojax(
     ecojax devices                                     what can be metered here, by what, how well
 
     Exit status: 0 done; 1 an error, which one sentence says; 2 the command line makes no sense; 3 the study has no
-    frontier, since no trial succeeded or none met the constraints; 130 interrupted; 143 terminated; 141 the reader of a pipe left.
+    frontier, since no trial succeeded or none met the constraints; 130 interrupted; 143 terminated; 141 the
+    reader of a pipe left.
     """
     if version:
         from ecojax.version import __version__
