@@ -8,35 +8,33 @@
     ecojax.export_model(study, pick="knee", to="model")
     model = ecojax.load("model")
 
-Importing ecojax loads neither JAX nor anything else that is slow; the first call does.
+Importing ecojax loads neither JAX nor anything else that is slow; the first use of a name does.
 """
 
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ecojax.version import __version__
 
 if TYPE_CHECKING:
-    from inspect import Signature
-
     from ecojax import energy
     from ecojax.api import export_model, load, search
+    from ecojax.engine.ask_tell import AskTell, ask_tell
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
-    from ecojax.search.ask_tell import AskTell, ask_tell
     from ecojax.space import Choice, Float, Int
 
 _HOMES = {
-    "AskTell": "ecojax.search.ask_tell",
+    "AskTell": "ecojax.engine.ask_tell",
     "Choice": "ecojax.space",
     "EcojaxError": "ecojax.errors",
     "Float": "ecojax.space",
     "Int": "ecojax.space",
     "Study": "ecojax.frontier",
-    "ask_tell": "ecojax.search.ask_tell",
+    "ask_tell": "ecojax.engine.ask_tell",
     "export_model": "ecojax.api",
     "load": "ecojax.api",
+    "search": "ecojax.api",
 }
 
 __all__ = [
@@ -53,34 +51,6 @@ __all__ = [
     "load",
     "search",
 ]
-
-
-class _CallableRoom(ModuleType):
-    """`ecojax.search` is a function to a user and a room to a reader; Python has one name for the two."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> "Study":
-        from ecojax.api import search
-
-        return search(*arguments, **options)
-
-    @property
-    def __signature__(self) -> "Signature":
-        from inspect import signature
-
-        from ecojax.api import search
-
-        return signature(search)
-
-    if not TYPE_CHECKING:  # what help() shows; to mypy a module's text is no property
-
-        @property
-        def __doc__(self) -> str | None:
-            from ecojax.api import search
-
-            return search.__doc__
-
-
-import_module("ecojax.search").__class__ = _CallableRoom
 
 
 def __getattr__(name: str) -> Any:

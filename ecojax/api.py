@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ecojax.data import Progress
     from ecojax.energy import Meter
     from ecojax.export import Model
-    from ecojax.search.loop import Listener
+    from ecojax.session.loop import Listener
     from ecojax.space import Parameter, SearchSpace
 
 

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ecojax.budget import Budget, seconds_of
 from ecojax.errors import InputError
 from ecojax.origins import Origins, keys_of
-from ecojax.search.budget import Budget, seconds_of
 from ecojax.space.tables import explain, objection
 from ecojax.spelling import did_you_mean
 from ecojax.study.bounds import bounds_of

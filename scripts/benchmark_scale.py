@@ -145,7 +145,7 @@ def recording(folder: str, trials: int, at_once: int) -> dict[str, float]:
 
 
 def opening(folder: str) -> dict[str, float]:
-    import ecojax.search.loop  # noqa: F401  (its imports are no part of opening)
+    import ecojax.session.loop  # noqa: F401  (its imports are no part of opening)
     from ecojax.frontier.study import Study
     from ecojax.study import Status, StudyStore
 
@@ -171,10 +171,10 @@ def opening(folder: str) -> dict[str, float]:
 
 def proposing(proposer: str, trials: int) -> dict[str, Any]:
     """A whole search, but that no trial costs anything, with its stop on stagnation and its record of rivals."""
-    from ecojax.search.archive import Observation
-    from ecojax.search.engine import Engine
-    from ecojax.search.rivals import Standings
-    from ecojax.search.stagnation import Stagnation, Watch
+    from ecojax.engine.archive import Observation
+    from ecojax.engine.engine import Engine
+    from ecojax.session.rivals import Standings
+    from ecojax.session.stagnation import Stagnation, Watch
     from ecojax.study import Status, Trial
 
     of, rng = space(), np.random.default_rng(0)
@@ -220,9 +220,9 @@ def proposing(proposer: str, trials: int) -> dict[str, Any]:
 
 def asynchronous(executor: Any, proposer: str, trials: int) -> tuple[list[tuple[float, float]], float]:
     """When each trial of a real search began and ended, and the seconds that compiling took beforehand."""
-    from ecojax.search.budget import Budget
-    from ecojax.search.engine import Engine
-    from ecojax.search.loop import run
+    from ecojax.budget import Budget
+    from ecojax.engine.engine import Engine
+    from ecojax.session.loop import run
     from ecojax.study import StudyStore
 
     compile_s = compiled(proposer, trials)
@@ -239,8 +239,8 @@ def asynchronous(executor: Any, proposer: str, trials: int) -> tuple[list[tuple[
 
 def compiled(proposer: str, trials: int) -> float:
     """Has a proposal made at every size of archive that is compiled for, of which programs are kept; the seconds."""
-    from ecojax.search.archive import Observation
-    from ecojax.search.engine import Engine
+    from ecojax.engine.archive import Observation
+    from ecojax.engine.engine import Engine
 
     of, rng = space(), np.random.default_rng(1)
     engine = Engine(of, objectives=2, population=POPULATION, seed=1, proposer=proposer)
@@ -257,7 +257,7 @@ def compiled(proposer: str, trials: int) -> float:
 def generational(executor: Any, trials: int) -> list[tuple[float, float]]:
     """When each of the same trials began and ended, if every generation is waited for; proposing costs nothing here."""
     from ecojax.execute.executor import Job
-    from ecojax.search.loop import trial_seed
+    from ecojax.session.loop import trial_seed
 
     slept = []
     for first in range(0, trials, executor.workers):
@@ -315,9 +315,9 @@ def sleeping(kind: str, counts: list[int], mean_s: float, assisted: bool) -> dic
 def driving(proposer: str, folder: str, trials: int, limit_s: float) -> dict[str, Any]:
     """The search's own loop with workers whose trials end at once."""
     from benchmarks.scale.instant import InstantExecutor
-    from ecojax.search.budget import Budget
-    from ecojax.search.engine import Engine
-    from ecojax.search.loop import Listener, run
+    from ecojax.budget import Budget
+    from ecojax.engine.engine import Engine
+    from ecojax.session.loop import Listener, run
     from ecojax.study import Status, StudyStore
     from ecojax.trial.outcome import Outcome
 

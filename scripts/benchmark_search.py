@@ -178,9 +178,9 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
     import jax
 
     from ecojax import Study
-    from ecojax.search.loop import trial_seed
     from ecojax.session.conduct import conduct
     from ecojax.session.crew import assemble
+    from ecojax.session.loop import trial_seed
     from ecojax.settings import SearchSettings
     from ecojax.study import StudyStore
 
@@ -233,7 +233,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
 
 def hypervolume(points: np.ndarray, all_points: np.ndarray) -> float:
     """Of (error, energy), from the worst of `all_points`; energy by its logarithm, for it spans decades."""
-    from ecojax.search.hypervolume import hypervolume
+    from ecojax.engine.hypervolume import hypervolume
 
     points, all_points = (F[np.isfinite(F).all(1)] for F in (points, all_points))
     scaled = np.stack([points[:, 0], np.log10(points[:, 1])], 1)
@@ -267,10 +267,10 @@ def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list
 
     ours: of the candidates of part "ecopt" in place of what the search would propose.
     """
-    from ecojax.search.budget import Budget
-    from ecojax.search.engine import Engine
-    from ecojax.search.loop import run
+    from ecojax.budget import Budget
+    from ecojax.engine.engine import Engine
     from ecojax.session.crew import assemble
+    from ecojax.session.loop import run
     from ecojax.settings import resolve
     from ecojax.study import StudyStore
 
@@ -301,7 +301,7 @@ def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list
 
 def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], float]:
     """Who would have been stopped, had the trials come in this order, and the share of epochs saved."""
-    from ecojax.search.rivals import rivals
+    from ecojax.session.rivals import rivals
     from ecojax.study import Status
     from ecojax.trial.rungs import extrapolate
 
@@ -323,7 +323,7 @@ def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], f
 
 
 def regret(options: Mapping[str, Any], *, shuffles: int, ours: bool = False) -> dict[str, Any]:
-    from ecojax.search.dominance import is_non_dominated
+    from ecojax.engine.dominance import is_non_dominated
 
     trials, images = full_curves(options, ours=ours)
     costs = np.array([[1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
@@ -577,7 +577,7 @@ def main() -> None:
 
 
 def in_words(seconds: Mapping[str, float]) -> str:
-    from ecojax.search.account import in_words
+    from ecojax.session.account import in_words
 
     return in_words(seconds)
 

@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ecojax.engine.engine import require_packages
 from ecojax.errors import InputError
 from ecojax.execute.places import places
 from ecojax.install import (
@@ -25,7 +26,6 @@ from ecojax.install import (
     missing,
     namesake,
 )
-from ecojax.search.engine import require_packages
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -167,7 +167,7 @@ def test_each_declared_dependency_is_one_that_is_told_when_missing():
 
 
 def test_a_proposer_whose_package_is_missing_is_refused_at_the_start_and_the_others_do_without(monkeypatch):
-    monkeypatch.setattr("ecojax.search.engine.find_spec", lambda module: None)
+    monkeypatch.setattr("ecojax.engine.engine.find_spec", lambda module: None)
     for proposer in ("assisted", "nsga2"):
         with pytest.raises(
             InputError, match=rf"--proposer {proposer} needs the package evosax; run `.*or choose"

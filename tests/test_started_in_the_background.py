@@ -8,7 +8,7 @@ TESTS = Path(__file__).parent
 INTERRUPTING = (
     TESTS
     / "trial/test_compilation.py::test_an_interrupt_while_compiling_begins_nothing_more_and_leaves_no_thread",
-    TESTS / "search/test_sampling.py::test_ctrl_c_at_the_first_sobol_sequence_is_neither_lost_nor_spoils_it",
+    TESTS / "engine/test_sampling.py::test_ctrl_c_at_the_first_sobol_sequence_is_neither_lost_nor_spoils_it",
 )
 
 

@@ -45,7 +45,7 @@ def _ours(problem: Any, generations: int, seed: int) -> tuple[np.ndarray, np.nda
     import jax
     import jax.numpy as jnp
 
-    from ecojax.search.nsga2 import NSGA2
+    from ecojax.engine.nsga2 import NSGA2
 
     algorithm = NSGA2(POPULATION, jnp.zeros(problem.n_var), num_objectives=problem.n_obj)
     params = algorithm.default_params

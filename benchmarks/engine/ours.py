@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.engine.ledger import CHECKPOINTS, Ledger
 from benchmarks.engine.problem import Problem
-from ecojax.search.archive import Observation
-from ecojax.search.dominance import is_non_dominated
-from ecojax.search.engine import Engine
+from ecojax.engine.archive import Observation
+from ecojax.engine.dominance import is_non_dominated
+from ecojax.engine.engine import Engine
 from ecojax.settings import SearchSettings
 
 POPULATION = SearchSettings.model_fields["population"].default

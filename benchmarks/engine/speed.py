@@ -62,7 +62,7 @@ def _start(population: int) -> tuple[Any, Any, Any]:
     import jax
     import jax.numpy as jnp
 
-    from ecojax.search.nsga2 import NSGA2
+    from ecojax.engine.nsga2 import NSGA2
 
     algorithm = NSGA2(population, jnp.zeros(VARIABLES))
     params = algorithm.default_params
@@ -132,7 +132,7 @@ def ask_and_tell_ms(population: int = 20, calls: int = 300) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    from ecojax.search.nsga2 import NSGA2
+    from ecojax.engine.nsga2 import NSGA2
 
     results = {}
     for name, offspring in (("generational", population), ("steady state", 1)):
@@ -156,8 +156,8 @@ def ask_and_tell_ms(population: int = 20, calls: int = 300) -> dict[str, float]:
 def assisted_proposal_ms(problem: Problem, at: int = 200, proposals: int = 24) -> dict[str, Any]:
     """Milliseconds of a proposal with `at` trials and more in the archive, by where it came from; medians."""
     from benchmarks.engine.ours import POPULATION
-    from ecojax.search.archive import Observation
-    from ecojax.search.engine import Engine
+    from ecojax.engine.archive import Observation
+    from ecojax.engine.engine import Engine
 
     first = Engine(problem.space, objectives=2, population=POPULATION, seed=0, proposer="nsga2")
     engine = Engine(problem.space, objectives=2, population=POPULATION, seed=0)
@@ -188,9 +188,9 @@ import json, time, sys
 sys.path.insert(0, {root!r})
 import numpy as np, jax, jax.numpy as jnp
 from pathlib import Path
-from ecojax.search.archive import Observation
-from ecojax.search.engine import Engine
-from ecojax.search.nsga2 import NSGA2
+from ecojax.engine.archive import Observation
+from ecojax.engine.engine import Engine
+from ecojax.engine.nsga2 import NSGA2
 from ecojax.space import Float, SearchSpace
 
 def ask_tell():

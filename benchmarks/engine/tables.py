@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.engine.problem import REFERENCE_QUANTILE, Problem, volume
-from ecojax.search.dominance import is_non_dominated
+from ecojax.engine.dominance import is_non_dominated
 from ecojax.space import Choice, Configuration, SearchSpace
 
 TABLES = ("fcnet_slice_localization", "fcnet_naval_propulsion", "nasbench201_cifar10")

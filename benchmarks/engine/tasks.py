@@ -58,7 +58,7 @@ def identity(task: Task) -> str:
         package = "pymoo" if task["method"].startswith("pymoo") else "optuna"
         code = f"{package} {version(package)}"
     else:
-        code = _digest("ecojax/search/*.py", "ecojax/space/*.py")
+        code = _digest("ecojax/engine/*.py", "ecojax/space/*.py")
     rest = {key: value for key, value in task.items() if key != "tables"}
     return json.dumps([rest, code, judge], sort_keys=True)
 

@@ -34,7 +34,7 @@ def print_frontier(study: "Study") -> None:
 def print_account(study: "Study") -> None:
     """Where the search's time went, in one line on standard error; nothing for a study that has no account yet."""
     from ecojax.frontier.quantities import duration
-    from ecojax.search.account import in_words
+    from ecojax.session.account import in_words
 
     seconds = study.settings.get("account", {})
     if shares := in_words(seconds):

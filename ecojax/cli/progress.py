@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.quantities import duration, joules, quantity, written
 from ecojax.frontier.repeats import by_configuration, merged
-from ecojax.search.constraints import violation
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.study import METRICS, Status, Trial
+from ecojax.study.constraints import violation
 
 if TYPE_CHECKING:
     from ecojax.data import Progress

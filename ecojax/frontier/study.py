@@ -127,7 +127,7 @@ class Study:
         return [trial for trial in trials if self.better_than_chance(trial) is not False] or list(trials)
 
     def _feasible_groups(self) -> list[list[Trial]]:
-        from ecojax.search.constraints import violation
+        from ecojax.study.constraints import violation
 
         return [
             group
@@ -145,7 +145,7 @@ class Study:
         trials = self.configurations()
         if not trials:
             return []
-        from ecojax.search.dominance import is_non_dominated
+        from ecojax.engine.dominance import is_non_dominated
 
         F = self._minimised(trials)
         members: dict[tuple[float, ...], Trial] = {}
@@ -200,7 +200,9 @@ class Study:
             raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
         recorded = self.beyond_chance(recorded)
         members = {trial.id for trial in self.frontier()}
-        return min(recorded, key=lambda t: (_minimised(metric, t.metrics[metric]), t.id not in members, t.id))
+        return min(
+            recorded, key=lambda t: (METRICS[metric].minimised(t.metrics[metric]), t.id not in members, t.id)
+        )
 
     def pick(self, text: str) -> Trial:
         """The trial that `text` asks for, as it was recorded.
@@ -256,7 +258,7 @@ class Study:
             return None
         import numpy as np
 
-        from ecojax.search.hypervolume import hypervolume
+        from ecojax.engine.hypervolume import hypervolume
 
         axes = []
         for name, values in zip(self.objectives, self._minimised(self.frontier()).T, strict=True):
@@ -365,7 +367,7 @@ class Study:
         import numpy as np
 
         rows = [
-            [_minimised(name, trial.metrics.get(name, math.nan)) for name in self.objectives]
+            [METRICS[name].minimised(trial.metrics.get(name, math.nan)) for name in self.objectives]
             for trial in trials
         ]
         return np.array(rows, dtype=np.float64).reshape(-1, len(self.objectives))
@@ -376,12 +378,6 @@ def metric_names(trials: Sequence[Trial]) -> list[str]:
     recorded = {name for trial in trials for name in trial.metrics} - set(CONTRACT)
     known = [name for name in METRICS if name in recorded]
     return [*CONTRACT, *known, *sorted(recorded - set(METRICS))]
-
-
-def _minimised(name: str, value: float) -> float:
-    from ecojax.search.ledger import minimised
-
-    return minimised(name, value)
 
 
 def _finite(value: float | None) -> float | None:

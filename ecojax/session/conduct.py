@@ -7,28 +7,27 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecojax.budget import Budget, seconds_of
 from ecojax.energy import Energy
+from ecojax.engine.engine import Engine
 from ecojax.errors import EcojaxError, FruitlessError
 from ecojax.execute.executor import described
 from ecojax.frontier import Study
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
-from ecojax.search.account import REST, Stopwatch, account
-from ecojax.search.budget import Budget, seconds_of
-from ecojax.search.constraints import violation
-from ecojax.search.contenders import Figures, settle
-from ecojax.search.engine import Engine
-from ecojax.search.ledger import minimised
-from ecojax.search.loop import Listener, run
-from ecojax.search.stagnation import Stagnation
+from ecojax.session.account import REST, Stopwatch, account
+from ecojax.session.contenders import Figures, settle
 from ecojax.session.crew import Crew
 from ecojax.session.feasibility import infeasible
+from ecojax.session.loop import Listener, run
 from ecojax.session.resume import adopter_of
+from ecojax.session.stagnation import Stagnation
 from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
 from ecojax.study import METRICS, Status, StudyStore, Trial
+from ecojax.study.constraints import violation
 from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
 from ecojax.trial.parent import nearest
 from ecojax.trial.rungs import can_stop
@@ -64,7 +63,7 @@ def conduct(
 
     def known_objectives(configuration: Configuration) -> list[float]:
         metrics = known(configuration)
-        return [minimised(name, metrics.get(name, math.nan)) for name in settings.objectives]
+        return [METRICS[name].minimised(metrics.get(name, math.nan)) for name in settings.objectives]
 
     engine = Engine(
         task.space,

@@ -14,8 +14,8 @@ from ecojax.execute.executor import End, Executor, Job, Maker
 from ecojax.folders import private_folder
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
-from ecojax.search.loop import Listener
 from ecojax.session.driver_device import cpu_only
+from ecojax.session.loop import Listener
 from ecojax.session.waiting import FOLDER
 from ecojax.session.workplace import Workplace, load_task, precision_on, select_device
 from ecojax.settings import SearchSettings
@@ -82,8 +82,8 @@ def assemble(
 
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
+    from ecojax.engine.engine import require_packages
     from ecojax.execute.ray import require_ray
-    from ecojax.search.engine import require_packages
 
     require_packages(settings.proposer)
     if settings.executor == "ray":

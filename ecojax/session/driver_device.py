@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ecojax.execute.places import accelerator_installed
 from ecojax.jax_devices import initialised
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 
 
 @contextmanager

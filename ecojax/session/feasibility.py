@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from ecojax.engine.sampling import sobol
 from ecojax.errors import InputError
 from ecojax.models import FAMILIES
 from ecojax.origins import Origins
-from ecojax.search.constraints import violation
-from ecojax.search.sampling import sobol
 from ecojax.space import Choice, Configuration, Float, Int, Parameter, SearchSpace
+from ecojax.study.constraints import violation
 
 MOST_BUILT = 1500  # networks that are looked at by their parameters: 10 ms each
 MOST_TRACED = 400  # networks that are looked at by their FLOPs: 50 ms each

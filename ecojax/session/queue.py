@@ -2,8 +2,8 @@
 
 from ecojax.errors import InputError
 from ecojax.frontier import Study
-from ecojax.search.loop import Listener
-from ecojax.search.warm_start import completed, distinct, mapped
+from ecojax.session.loop import Listener
+from ecojax.session.warm_start import completed, distinct, mapped
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration, SearchSpace
 from ecojax.wording import option

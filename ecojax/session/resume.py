@@ -1,16 +1,16 @@
 """What may change when a study goes on, and what must not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import InputError, StudyError
 from ecojax.origins import Origins, keys_of
-from ecojax.search.loop import Listener
-from ecojax.search.migration import adopter, difference, migrated
+from ecojax.session.loop import Listener
 from ecojax.settings import SearchSettings, check, read_config, restore
 from ecojax.space import SearchSpace
+from ecojax.space.migration import difference, migrated
 from ecojax.study import Status, StudyStore, Trial
 from ecojax.wording import option
 
@@ -191,6 +191,24 @@ def adopter_of(store: StudyStore, space: SearchSpace) -> "Callable[[Trial], Conf
     """What a trial's configuration is in `space`, by the spaces that the study was searched in before."""
     earlier = store.settings().get("earlier_spaces", [])
     return adopter([(of["until"], SearchSpace.from_records(of["space"])) for of in earlier], space)
+
+
+def adopter(
+    earlier: Sequence[tuple[int, SearchSpace]], now: SearchSpace
+) -> "Callable[[Trial], Configuration | None]":
+    """What a trial's configuration is in the space `now`, as a function; None where it has none like it.
+
+    `earlier` are the spaces that a study had before: each held for the trials of a smaller id than is given with it,
+    and the oldest comes first.
+    """
+
+    def adopt(trial: Trial) -> "Configuration | None":
+        for until, space in earlier:
+            if trial.id < until:
+                return migrated(trial.configuration, space, now)
+        return dict(trial.configuration)
+
+    return adopt
 
 
 def _as_in_the_study(name: str, value: Any, stored: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ecojax.energy.presence import Note
 from ecojax.energy.turns import Turns
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 
 FOLDER = "ECOJAX_TURNS"  # the variable that names a folder of turns
 LOOK_S = 1.0

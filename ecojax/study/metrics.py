@@ -24,6 +24,10 @@ class Metric:
     least: float = 0.0
     most: float = math.inf
 
+    def minimised(self, value: float) -> float:
+        """`value` turned so that less is better."""
+        return -value if self.direction == "maximize" else value
+
     @property
     def is_share(self) -> bool:
         return self.most == 1

@@ -126,7 +126,7 @@ import json
 import ecojax
 from ecojax.energy.meters.nvml import NvmlMeter
 from ecojax.execute import places
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 
 places.CUDA_PLUGINS = ("json",)  # as if it were installed
 notes = []

@@ -15,7 +15,7 @@ import pytest
 
 import ecojax
 from ecojax.energy import ModeledMeter
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.study import Status
 
 OPTIONS: dict[str, Any] = {

@@ -4,7 +4,7 @@ import pytest
 
 from ecojax.energy import Provenance, Rank
 from ecojax.errors import StudyError
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.session.resume import note_data, require_agreement
 from ecojax.study import StudyStore
 

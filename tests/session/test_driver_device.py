@@ -14,8 +14,8 @@ import ecojax
 from ecojax import jax_devices
 from ecojax.cli.devices import devices as show_devices
 from ecojax.errors import InputError
-from ecojax.search.loop import Listener
 from ecojax.session import driver_device, workplace
+from ecojax.session.loop import Listener
 
 SMALL: dict[str, Any] = {
     "dataset": "digits",
@@ -191,8 +191,8 @@ for name in ("first", "second"):
 def test_the_engine_computes_on_the_cpu_whatever_device_is_the_default(tmp_path: Path) -> None:
     program = """
 import jax
-from ecojax.search import variator
-from ecojax.search.ask_tell import ask_tell
+from ecojax.engine import variator
+from ecojax.engine.ask_tell import ask_tell
 from ecojax.space import Float
 breeder, found = variator._breeder, set()
 def spy(*sizes):

@@ -7,7 +7,7 @@ import pytest
 import ecojax
 from ecojax.cli import main
 from ecojax.errors import InputError
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.session.plan import on_the_host
 from ecojax.settings import SearchSettings, find_config, resolve
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ecojax
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.study import Trial
 
 pytest.importorskip("ray")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ecojax.energy.turns import Turns
-from ecojax.search.loop import Listener
 from ecojax.session import waiting
+from ecojax.session.loop import Listener
 from ecojax.session.waiting import told
 
 TAKER = str(Path(__file__).parent.parent / "energy" / "turn_taker.py")

@@ -14,7 +14,7 @@ import pytest
 import ecojax
 from ecojax.energy import Provenance, Rank
 from ecojax.errors import InputError, StudyError
-from ecojax.search.loop import Listener
+from ecojax.session.loop import Listener
 from ecojax.session.workplace import Workplace
 from ecojax.settings import SearchSettings
 from ecojax.study import Status, Trial

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest, norm, truncnorm
 
+from ecojax.engine.engine import Engine
 from ecojax.errors import InputError
-from ecojax.search.engine import Engine
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.space.priors import prior_map
 from ecojax.space.tables import space_from_tables
@@ -94,7 +94,7 @@ def test_the_first_population_and_random_draws_follow_and_the_default_stays() ->
 
 def test_a_prior_excludes_nothing() -> None:
     """The search ends when the space is tried out, not when what is believed is."""
-    from ecojax.search.archive import Observation
+    from ecojax.engine.archive import Observation
 
     space = SearchSpace([Choice("a", ("x", "y", "z"), prior={"y": 0, "z": 0}), Int("n", 1, 2)])
     engine = Engine(space, objectives=1, population=2, seed=0, proposer="random", prior=prior_map(space))
