@@ -48,23 +48,26 @@ SHAPES: dict[str, dict[str, Any]] = {
 def probed(name: str, seconds: float, precision: str) -> Any:
     from ecojax.models import family
     from ecojax.models.network import Network
+    from ecojax.train.loss import Classification
+    from ecojax.train.packing_probe import probe
     from ecojax.train.program import TrainingProgram
     from ecojax.train.recipe import Recipe
-    from ecojax.trial.packing_probe import probe
 
     shape = SHAPES[name]
     height, width, channels = shape["image_shape"]
     network = Network(
         family=name,
         architecture=tuple(family(name).architecture(shape["architecture"], shape["image_shape"]).items()),
-        image_shape=shape["image_shape"],
-        num_classes=10,
+        input_shape=shape["image_shape"],
+        outputs=10,
         mean=(0.5,) * channels,
         std=(0.25,) * channels,
         precision=precision,
     )
     recipe = Recipe.from_configuration(shape["recipe"])
-    program = TrainingProgram(network, recipe.optimizer, recipe.batch_size, max_shift=1)
+    program = TrainingProgram(
+        network, recipe.optimizer, recipe.batch_size, max_shift=1, loss=Classification(10)
+    )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (IMAGES, height, width, channels), np.uint8)
     labels = rng.integers(0, 10, IMAGES, np.int32)

@@ -154,7 +154,7 @@ def plain_trial(configuration: Mapping[str, Any], dataset: Any, epochs: int, see
 
 def drawn(task: Any, n: int, seed: int, most_flops: float = math.inf) -> list[dict[str, Any]]:
     """Different configurations at random, of at most so many FLOPs an inference."""
-    from ecojax.trial.known import known_beforehand
+    from ecojax.models.known import known_beforehand
 
     rng, space = np.random.default_rng(seed), task.space
     found: dict[str, dict[str, Any]] = {}

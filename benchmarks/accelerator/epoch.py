@@ -50,7 +50,7 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
 
 def flops_of_one_view(network: Any, batch: int) -> float:
     """FLOPs of one look at one image. In training an image is looked at once, whatever the views of inference."""
-    from ecojax.trial.known import known_beforehand
+    from ecojax.models.known import known_beforehand
 
     views = {**dict(network.architecture), "test_views": "none"}
     once = replace(network, architecture=tuple(views.items()))

@@ -29,7 +29,7 @@ def model_card(
     kind = energy["provenance"].get("kind")
     sections = [
         f"# {_text(_family(network))} for {_text(dataset)}",
-        f"Classifies images of {_shape(network)} into {network.num_classes} classes. Found and trained by ecojax, an "
+        f"Classifies images of {_shape(network)} into {network.outputs} classes. Found and trained by ecojax, an "
         f"energy-aware model search on JAX: trial {trial.id} of the study {_code(settings.get('study') or 'unnamed')}.",
         f"**Energy per inference: {_interval(energy)}, {str(kind).upper()}.**",
         *_at_chance(trial, settings),
@@ -40,8 +40,8 @@ def model_card(
         "## Use",
         _example(network, folder_name),
         "## Input and output",
-        f"uint8 images `[n, {', '.join(map(str, network.image_shape))}]` (n, height, width, channels), 0 to 255; "
-        f"the model normalises them itself. Logits `[n, {network.num_classes}]` float32. "
+        f"uint8 images `[n, {', '.join(map(str, network.input_shape))}]` (n, height, width, channels), 0 to 255; "
+        f"the model normalises them itself. Logits `[n, {network.outputs}]` float32. "
         f"Classes, in order: {_names(class_names)}.",
         "## Configuration",
         _table(
@@ -132,7 +132,7 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
 
 
 def _example(network: "Network", folder_name: str) -> str:
-    shape = ", ".join(str(size) for size in network.image_shape)
+    shape = ", ".join(str(size) for size in network.input_shape)
     return f"""```python
 import ecojax
 import numpy as np
@@ -203,9 +203,9 @@ def _at_chance(trial: Trial, settings: Mapping[str, Any]) -> Iterable[str]:
 def _accuracy(share: float, error: float | None, size: int | None) -> str:
     """The figure and half of its 95 % interval. Without a standard `error`, that of `size` images is taken."""
     if error is None and size:
-        from ecojax.train.program import Judgement
+        from ecojax.train.loss import share_error
 
-        error = Judgement(share, math.nan, size).standard_error
+        error = share_error(share, size)
     spread = "" if error is None else f" ± {100 * NORMAL_95 * error:.2f} % (95 % interval)"
     return f"{100 * share:.2f} %{spread}" + (f", n = {size:,}" if size else "")
 
@@ -232,7 +232,7 @@ def _family(network: "Network") -> str:
 
 
 def _shape(network: "Network") -> str:
-    height, width, channels = network.image_shape
+    height, width, channels = network.input_shape
     return f"{height} × {width} pixels and {channels} channel{'' if channels == 1 else 's'}"
 
 

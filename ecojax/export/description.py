@@ -45,8 +45,8 @@ class Description(BaseModel):
             return cls(
                 family=network.family,
                 architecture=dict(network.architecture),
-                image_shape=list(network.image_shape),
-                num_classes=network.num_classes,
+                image_shape=list(network.input_shape),
+                num_classes=network.outputs,
                 mean=list(network.mean),
                 std=list(network.std),
                 precision=network.precision,  # type: ignore[arg-type]  # pydantic looks whether it is one of them
@@ -76,8 +76,8 @@ class Description(BaseModel):
         network = Network(
             family=self.family,
             architecture=tuple((name, self.architecture[name]) for name in names),
-            image_shape=(height, width, channels),
-            num_classes=self.num_classes,
+            input_shape=(height, width, channels),
+            outputs=self.num_classes,
             mean=tuple(self.mean),
             std=tuple(self.std),
             precision=self.precision,

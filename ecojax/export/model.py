@@ -46,7 +46,7 @@ class Model:
         A single image `[height, width, channels]` counts as n = 1. Raises `InputError` for another type or shape.
         """
         images = self._checked(images)
-        logits = np.empty((len(images), self.network.num_classes), np.float32)
+        logits = np.empty((len(images), self.network.outputs), np.float32)
         start = 0
         while start < len(images):
             left = len(images) - start
@@ -78,7 +78,7 @@ class Model:
         )
         return (
             f"<ecojax.Model {self.network.family}, {self.parameters:,} parameters, "
-            f"{self.network.num_classes} classes, {energy}>"
+            f"{self.network.outputs} classes, {energy}>"
         )
 
     @cached_property
@@ -89,7 +89,7 @@ class Model:
 
     def _checked(self, images: Any) -> np.ndarray:
         images = np.asarray(images)
-        height, width, channels = self.network.image_shape
+        height, width, channels = self.network.input_shape
         if images.dtype != np.uint8:
             raise InputError(
                 f"images are {images.dtype}, this model takes uint8 from 0 to 255 and normalises them itself; "

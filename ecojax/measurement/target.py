@@ -202,7 +202,7 @@ def _model(folder: Path) -> Target:
         from ecojax.energy.percall import Call
 
         size = batch or labelled or 64
-        shape = (size, *model.network.image_shape)
+        shape = (size, *model.network.input_shape)
         images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         return Call(model.network.logits, model.weights, images)
 

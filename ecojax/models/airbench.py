@@ -114,8 +114,8 @@ class Airbench(nnx.Module):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
+        input_shape: tuple[int, int, int],
+        outputs: int,
         *,
         first_width: int,
         second_width: int,
@@ -127,7 +127,7 @@ class Airbench(nnx.Module):
         dtype: Any,
         rngs: nnx.Rngs,
     ):
-        height, width, channels = image_shape
+        height, width, channels = input_shape
         if min(height, width) < PATCH:
             raise InputError(
                 f"the airbench family needs images of at least {PATCH} × {PATCH} pixels, not {height} × {width}; "
@@ -150,7 +150,7 @@ class Airbench(nnx.Module):
             features = target
         self.groups = nnx.List(groups)
         self.dense = nnx.Linear(
-            features, num_classes, use_bias=False, kernel_init=uniform_by_fan_in, dtype=dtype, rngs=rngs
+            features, outputs, use_bias=False, kernel_init=uniform_by_fan_in, dtype=dtype, rngs=rngs
         )
         self.test_views = VIEWS[test_views]
         self.deterministic = False  # `train()` and `eval()` set it

@@ -111,8 +111,8 @@ class ConvNet(nnx.Module):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
+        input_shape: tuple[int, int, int],
+        outputs: int,
         *,
         stages: int,
         depth: int,
@@ -127,7 +127,7 @@ class ConvNet(nnx.Module):
         dtype: Any,
         rngs: nnx.Rngs,
     ):
-        height, columns, channels = image_shape
+        height, columns, channels = input_shape
         common = {"norm": norm, "activation": activation, "dtype": dtype, "rngs": rngs}
         self.stem = ConvUnit(channels, width, kernel, **common)
         blocks, downsamples, features = [], [], width
@@ -144,7 +144,7 @@ class ConvNet(nnx.Module):
         self.blocks, self.downsamples = nnx.List(blocks), nnx.List(downsamples)
         self.head = head
         self.dense = nnx.Linear(
-            features * (height * columns if head == "flatten" else 1), num_classes, dtype=dtype, rngs=rngs
+            features * (height * columns if head == "flatten" else 1), outputs, dtype=dtype, rngs=rngs
         )
 
     def __call__(

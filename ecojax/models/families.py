@@ -17,7 +17,7 @@ from ecojax.spelling import did_you_mean
 if TYPE_CHECKING:
     from flax import nnx
 
-ImageShape = tuple[int, int, int]
+InputShape = tuple[int, ...]
 
 _NORM = Choice("norm", ("batch", "none"), default="batch")
 _ACTIVATION = Choice("activation", ("relu", "silu", "gelu"), default="relu")
@@ -32,7 +32,7 @@ MOST_LAYERS = 64  # in a row, whatever numbers multiply them; building takes the
 class Family:
     """A named set of architectures.
 
-    `parameters(image_shape)` are the search parameters that fit images `(height, width, channels)`;
+    `parameters(input_shape)` are the search parameters that fit images `(height, width, channels)`;
     `module()` imports and gives the Flax class, whose keywords are those parameters' names; `widest` are the same
     parameters with all that the class can build, to which tables and pins may extend the search; `layers` how many
     layers or blocks an architecture has in a row; `grows` names the parameters that, raised alone, make neither the
@@ -41,20 +41,20 @@ class Family:
     """
 
     name: str
-    parameters: Callable[[ImageShape], tuple[Parameter, ...]]
+    parameters: Callable[[InputShape], tuple[Parameter, ...]]
     module: Callable[[], Any]
     widest: tuple[Parameter, ...] = ()
     layers: Callable[[Mapping[str, Any]], int] = lambda architecture: 1
     grows: frozenset[str] = frozenset()
 
-    def architecture(self, configuration: Mapping[str, Any], image_shape: ImageShape) -> dict[str, Any]:
+    def architecture(self, configuration: Mapping[str, Any], input_shape: InputShape) -> dict[str, Any]:
         """The part of `configuration` that shapes the network; an inactive parameter takes its default.
 
         (An inactive parameter cannot change the network: `kernel` of a network without convolutions, say.)
         """
         return {
             parameter.name: configuration.get(parameter.name, _fallback(parameter))
-            for parameter in self.parameters(image_shape)
+            for parameter in self.parameters(input_shape)
         }
 
     def misfit(self, architecture: Mapping[str, Any]) -> str:
@@ -72,8 +72,8 @@ class Family:
         self,
         configuration: Mapping[str, Any],
         *,
-        image_shape: ImageShape,
-        num_classes: int,
+        input_shape: InputShape,
+        outputs: int,
         dtype: Any,
         rngs: "nnx.Rngs",
     ) -> "nnx.Module":
@@ -81,10 +81,10 @@ class Family:
 
         Raises `InputError` for one that the family cannot build or that is too large.
         """
-        keywords = self.architecture(configuration, image_shape)
+        keywords = self.architecture(configuration, input_shape)
         if problem := self.misfit(keywords):
             raise InputError(f"a network of the family '{self.name}' cannot be built: {problem}")
-        return self.module()(image_shape, num_classes, **keywords, dtype=dtype, rngs=rngs)
+        return self.module()(input_shape, outputs, **keywords, dtype=dtype, rngs=rngs)
 
 
 def family(name: str) -> Family:
@@ -100,8 +100,8 @@ def _fallback(parameter: Parameter) -> Any:
     return parameter.decode(0.5) if parameter.default is None else parameter.default
 
 
-def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
-    halvings = max(1, int(math.log2(max(2, min(image_shape[:2])))))
+def _convnet_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
+    halvings = max(1, int(math.log2(max(2, min(input_shape[:2])))))
     with_stages = {"stages": tuple(range(1, min(4, halvings) + 1))}
     return (
         Int("stages", 0, min(4, halvings), default=min(2, halvings)),
@@ -117,7 +117,7 @@ def _convnet_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
-def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+def _mlp_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
     return (
         Int("hidden_layers", 1, 3, default=1),
         Int("hidden_width", 8, 256, step=8, log=True, default=64),
@@ -126,7 +126,7 @@ def _mlp_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
     )
 
 
-def _airbench_parameters(image_shape: ImageShape) -> tuple[Parameter, ...]:
+def _airbench_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
     return (
         Int("first_width", 16, 128, step=16, log=True, default=64),
         Int("second_width", 16, 512, step=16, log=True, default=256),
@@ -190,7 +190,7 @@ FAMILIES = {
         layers=lambda architecture: architecture["hidden_layers"],
         grows=frozenset({"hidden_width", "activation"}),
     ),
-    "linear": Family("linear", lambda image_shape: (), _linear),
+    "linear": Family("linear", lambda input_shape: (), _linear),
     "airbench": Family(
         "airbench",
         _airbench_parameters,

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression on flattened images: the cheapest network there is."""
+"""Linear and multinomial logistic regression on flattened inputs: the cheapest network there is."""
 
 from math import prod
 from typing import Any
@@ -10,10 +10,10 @@ from ecojax.models.layers import dropout
 
 
 class Linear(nnx.Module):
-    """Images `[batch, height, width, channels]`, normalised, to logits `[batch, classes]`."""
+    """Inputs `[batch, ...]`, normalised, to `[batch, outputs]`."""
 
-    def __init__(self, image_shape: tuple[int, int, int], num_classes: int, *, dtype: Any, rngs: nnx.Rngs):
-        self.dense = nnx.Linear(prod(image_shape), num_classes, dtype=dtype, rngs=rngs)
+    def __init__(self, input_shape: tuple[int, ...], outputs: int, *, dtype: Any, rngs: nnx.Rngs):
+        self.dense = nnx.Linear(prod(input_shape), outputs, dtype=dtype, rngs=rngs)
 
     def __call__(
         self, x: jax.Array, *, dropout_rate: jax.Array | float = 0.0, key: jax.Array | None = None

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons on flattened images."""
+"""Multilayer perceptrons on flattened inputs."""
 
 from math import prod
 from typing import Any
@@ -10,12 +10,12 @@ from ecojax.models.layers import ACTIVATIONS, Norm, dropout
 
 
 class MLP(nnx.Module):
-    """Images `[batch, height, width, channels]`, normalised, to logits `[batch, classes]`."""
+    """Inputs `[batch, ...]`, normalised, to `[batch, outputs]`."""
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
+        input_shape: tuple[int, ...],
+        outputs: int,
         *,
         hidden_layers: int,
         hidden_width: int,
@@ -24,7 +24,7 @@ class MLP(nnx.Module):
         dtype: Any,
         rngs: nnx.Rngs,
     ):
-        features = prod(image_shape)
+        features = prod(input_shape)
         layers, norms = [], []
         for _ in range(hidden_layers):
             layers.append(
@@ -35,7 +35,7 @@ class MLP(nnx.Module):
             norms.append(Norm(norm, hidden_width, dtype=dtype, rngs=rngs))
             features = hidden_width
         self.layers, self.norms = nnx.List(layers), nnx.List(norms)
-        self.dense = nnx.Linear(features, num_classes, dtype=dtype, rngs=rngs)
+        self.dense = nnx.Linear(features, outputs, dtype=dtype, rngs=rngs)
         self.activation = activation
 
     def __call__(

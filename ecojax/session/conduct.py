@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ecojax.budget import Budget, seconds_of
@@ -28,13 +27,12 @@ from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.study.constraints import violation
-from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
-from ecojax.trial.parent import nearest
+from ecojax.tasks.task import Task, quality
 from ecojax.trial.rungs import can_stop
 from ecojax.wording import option
 
 if TYPE_CHECKING:
-    from ecojax.tasks import ImageClassification
+    pass
 
 LEAD = 4  # candidates that compile while an accelerator trains another
 AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
@@ -57,9 +55,14 @@ def conduct(
         listener.noted(note)
     task, bounds = crew.task, settings.bounds()
     listener.aiming(settings.objectives, bounds)
-    names = [name for name in KNOWN_BEFOREHAND if name in bounds or name in settings.objectives]
-    before_training = known_bounds(settings)
-    known = known_of(crew.task, settings.inference_batch, names)
+    names = [
+        metric.name
+        for metric in task.metrics
+        if metric.when == "built" and (metric.name in bounds or metric.name in settings.objectives)
+    ]
+    before_training = {name: bound for name, bound in bounds.items() if name in names}
+    known = known_of(task, names)
+    judged = quality(task)
 
     def known_objectives(configuration: Configuration) -> list[float]:
         metrics = known(configuration)
@@ -78,7 +81,7 @@ def conduct(
         prior=prior_map(task.space),
     )
     # figures of two kinds of devices make no objective; metered apart, they are of one whoever trains
-    of_a_device = {"energy_per_sample_j", "latency_ms"} & {*settings.objectives, *bounds}
+    of_a_device = {name for name in (*settings.objectives, *bounds) if METRICS[name].when == "metered"}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
     of_energy = any(METRICS[name].unit == "J" for name in [*settings.objectives, *bounds])
@@ -100,9 +103,10 @@ def conduct(
                 else Stagnation(settings.patience, settings.population),
                 listener=listener,
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
-                signature=task.network,
-                parent_of=partial(nearest, task) if settings.inherit else None,
-                early_stop=settings.early_stop and can_stop(settings.objectives),
+                signature=lambda configuration: task.candidate(configuration).signature,
+                quality=judged,
+                parent_of=task.parent if settings.inherit else None,
+                early_stop=settings.early_stop and can_stop(settings.objectives, judged.name),
                 ahead=AHEAD,
                 lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
@@ -126,7 +130,7 @@ def conduct(
         if reason is None:
             return
         unchanged = before and before == [(trial.id, trial.status) for trial in store.each()]
-        if unchanged and not _untested(store):
+        if unchanged and not _untested(store, _test_figure(crew)):
             listener.noted(
                 f"nothing to do: the study has {len(before)} trials, and {reason}; to go on, give more with "
                 "--evaluations, --budget or --patience"
@@ -161,7 +165,7 @@ def _unfinished(failure: Exception, store: StudyStore) -> EcojaxError:
 
 def known_bounds(settings: SearchSettings) -> dict[str, dict[str, float]]:
     """The bounds on metrics that need no training."""
-    return {name: bound for name, bound in settings.bounds().items() if name in KNOWN_BEFOREHAND}
+    return {name: bound for name, bound in settings.bounds().items() if METRICS[name].when == "built"}
 
 
 def require_feasible(
@@ -172,9 +176,8 @@ def require_feasible(
     Where that is likely, but not certain, the listener is told.
     """
     bounds = known_bounds(settings)
-    known = known_of(crew.task, settings.inference_batch, list(bounds))
-    shape = crew.task.dataset.image_shape
-    warning = infeasible(crew.task.space, known, bounds, shape=shape, origins=origins)
+    known = known_of(crew.task, list(bounds))
+    warning = infeasible(crew.task.space, known, bounds, shaping=crew.task.shaping, origins=origins)
     if warning is not None:
         (listener or Listener()).noted(f"warning: {warning}")
 
@@ -186,19 +189,17 @@ def _lead(settings: SearchSettings, crew: Crew) -> int:
     return 0 if crew.facts["device_kind"].startswith("cpu") else LEAD
 
 
-def known_of(
-    task: "ImageClassification", inference_batch: int, names: Collection[str]
-) -> Callable[[Configuration], dict[str, float]]:
-    """`known_beforehand`, paid for once a network; nothing for a network that cannot be built."""
-    found: dict[Any, dict[str, float]] = {}
+def known_of(task: Task, names: Collection[str]) -> Callable[[Configuration], Mapping[str, float]]:
+    """The metrics called `names` of a candidate, paid for once a signature; nothing where it cannot be built."""
+    found: dict[Any, Mapping[str, float]] = {}
 
-    def known(configuration: Configuration) -> dict[str, float]:
+    def known(configuration: Configuration) -> Mapping[str, float]:
         try:
             with computing():
-                network = task.network(configuration)
-                if network not in found:
-                    found[network] = known_beforehand(network, inference_batch, names)
-            return found[network]
+                candidate = task.candidate(configuration)
+                if candidate.signature not in found:
+                    found[candidate.signature] = candidate.known(names)
+            return found[candidate.signature]
         except Exception:  # its trial will tell why
             return {}
 
@@ -256,14 +257,12 @@ def _trained(
 def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, listener: Listener) -> None:
     """Where energy decided, it is measured again for those whom it put on the frontier."""
     target = settings.frontier_energy_ci
-    if not target or "energy_per_sample_j" not in settings.objectives:
+    energies = [name for name in settings.objectives if METRICS[name].is_inference_energy]
+    if not target or not energies:
         return
 
     def figures(energy: Energy) -> Figures:
-        metrics = {
-            "energy_per_sample_j": energy.per_sample_j,
-            "energy_per_sample_j_ci95": energy.per_sample_ci95_j,
-        }
+        metrics = {energies[0]: energy.per_sample_j, f"{energies[0]}_ci95": energy.per_sample_ci95_j}
         return Figures(metrics, {"energy": energy.to_dict()})
 
     def compare(members: Sequence[Trial]) -> dict[int, Figures]:
@@ -278,15 +277,21 @@ def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, l
     settle(store, lambda: _frontier(store), compare, listener)
 
 
-def _untested(store: StudyStore) -> list[Trial]:
-    return [trial for trial in _frontier(store) if "test_accuracy" not in trial.metrics]
+def _test_figure(crew: Crew) -> str:
+    """The metric that holds the quality on the test split."""
+    return f"test_{quality(crew.task).name}"
+
+
+def _untested(store: StudyStore, figure: str) -> list[Trial]:
+    return [trial for trial in _frontier(store) if figure not in trial.metrics]
 
 
 def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     """Once, at the end, for the frontier's members: selection never sees these figures."""
-    untested = _untested(store)
+    figure = _test_figure(crew)
+    untested = _untested(store, figure)
     if not untested:
         return
     listener.testing(len(untested))
-    for number, accuracy in crew.call("test_accuracies", _trained(store, untested)).items():
-        store.add_metrics(number, {"test_accuracy": accuracy})
+    for number, metrics in crew.call("test", _trained(store, untested)).items():
+        store.add_metrics(number, {figure: metrics[quality(crew.task).name]})

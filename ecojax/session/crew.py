@@ -24,7 +24,7 @@ from ecojax.wording import option, speaks_of_options
 if TYPE_CHECKING:
     from ecojax.data import Progress
     from ecojax.energy import Meter
-    from ecojax.tasks import ImageClassification
+    from ecojax.tasks.task import Task
 
 MAKER = "ecojax.session.workplace:make"
 ASIDE = -1  # the number of a job that is no trial
@@ -40,7 +40,7 @@ class Crew:
     """
 
     executor: Executor
-    task: "ImageClassification"
+    task: "Task"
     facts: dict[str, Any]
     turns: Turns
     notes: Sequence[str] = ()
@@ -99,11 +99,9 @@ def assemble(
             executor, task, turns = _apart(stack, settings, origins, on_data, download, name)
         stack.enter_context(executor)
         described = call(executor, "describe")
-        if described["resolved_precision"] != task.precision:
-            with computing():
-                task = load_task(settings, origins, described["resolved_precision"], download=download)
+        task = task.in_precision(described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
-        yield Crew(executor, task, _of_data(task) | described, turns, notes)
+        yield Crew(executor, task, {**task.facts(), **described}, turns, notes)
 
 
 def _inline(
@@ -113,7 +111,7 @@ def _inline(
     meter: "Meter | None",
     on_data: "Callable[[Progress], None] | None",
     download: bool,
-) -> "tuple[Executor, ImageClassification, Turns]":
+) -> "tuple[Executor, Task, Turns]":
     from ecojax.execute.inline import InlineExecutor
     from ecojax.train.compilation import persistent_cache
 
@@ -136,7 +134,7 @@ def _apart(
     on_data: "Callable[[Progress], None] | None",
     download: bool,
     study: str,
-) -> "tuple[Executor, ImageClassification, Turns]":
+) -> "tuple[Executor, Task, Turns]":
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
     with computing():
@@ -153,7 +151,7 @@ def _apart(
                 "turns": str(folder),
                 "study": study,
                 "command_line": speaks_of_options(),
-                "digests": task.dataset.digests,
+                "digests": task.facts().get("digests"),
                 "download": download,
             },
         )
@@ -251,16 +249,3 @@ def _closed_boards(settings: SearchSettings) -> list[str]:
     from ecojax.execute.places import closed
 
     return closed()
-
-
-def _of_data(task: "ImageClassification") -> dict[str, Any]:
-    return {
-        "dataset_title": task.dataset.title,
-        "dataset_version": task.dataset.version,
-        "dataset_source": task.dataset.source,
-        "splits": task.dataset.splits,
-        "chance_accuracy": task.dataset.chance_accuracy,
-        "digests": task.dataset.digests,
-        "inputs": task.inputs.to_record(),
-        "space_records": task.space.to_records(),
-    }

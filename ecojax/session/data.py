@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Mapping
 
-from ecojax.data import ImageDataset
 from ecojax.data.identity import difference
 from ecojax.errors import DataError
 from ecojax.settings import SearchSettings
@@ -20,10 +19,10 @@ def data_dir_of(settings: SearchSettings) -> str | None:
     return str(default_data_dir())
 
 
-def require_same_data(dataset: ImageDataset, digests: Mapping[str, str]) -> None:
-    """Raises `DataError` where a worker's host holds other data, under the same name, than the driver's."""
-    if found := difference(digests, dataset.digests):
+def require_same_data(name: str, digests: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Raises `DataError` where a worker's host holds other data, under the same name, than the driver's `digests`."""
+    if found := difference(digests, here):
         raise DataError(
-            f"the worker on {platform.node()} reads another {dataset.name!r} than the driver ({found}): figures of "
+            f"the worker on {platform.node()} reads another {name!r} than the driver ({found}): figures of "
             f"both would not compare; give all hosts the same prepared files, or a {option('data_dir')} that they share"
         )

@@ -2,7 +2,7 @@
 
 A bound that nothing meets would spend the whole budget on infeasible trials. To be sure of it, the networks of a space
 are gone through; where they are too many, those that matter: of the parameters in which a network only ever grows
-(`Family.grows`), the lowest value is as good as any to meet upper bounds, and the highest to meet lower ones. What
+(`Task.shaping`), the lowest value is as good as any to meet upper bounds, and the highest to meet lower ones. What
 cannot be gone through is sampled, and then nothing is refused.
 """
 
@@ -12,7 +12,6 @@ from typing import Any
 
 from ecojax.engine.sampling import sobol
 from ecojax.errors import InputError
-from ecojax.models import FAMILIES
 from ecojax.origins import Origins
 from ecojax.space import Choice, Configuration, Float, Int, Parameter, SearchSpace
 from ecojax.study.constraints import violation
@@ -29,18 +28,18 @@ def infeasible(
     known: Callable[[Configuration], Mapping[str, float]],
     bounds: Bounds,
     *,
-    shape: tuple[int, int, int],
+    shaping: Mapping[str, bool] | None,
     origins: Origins,
 ) -> str | None:
     """A warning where no configuration that was looked at meets `bounds`; None where one does.
 
-    known: the metrics of `bounds` that a configuration's network has; without those that could not be found out. shape:
-    of the images. Raises `InputError` with the nearest figures where it is certain that none does.
+    known: the metrics of `bounds` that a configuration's network has; without those that could not be found out.
+    shaping: as the task's. Raises `InputError` with the nearest figures where it is certain that none does.
     """
     if not bounds:
         return None
     most = MOST_TRACED if "flops" in bounds else MOST_BUILT
-    candidates, all_of_them = _candidates(space, bounds, shape, most)
+    candidates, all_of_them = _candidates(space, bounds, shaping, most)
     best: tuple[float, Mapping[str, float]] | None = None
     for configuration in candidates:
         metrics = known(configuration)
@@ -67,12 +66,12 @@ def infeasible(
 
 
 def _candidates(
-    space: SearchSpace, bounds: Bounds, shape: tuple[int, int, int], most: int
+    space: SearchSpace, bounds: Bounds, shaping: Mapping[str, bool] | None, most: int
 ) -> tuple[Iterator[Configuration], bool]:
     """Configurations to look at, and whether they decide for all: where none of them is feasible, none is."""
     sides = {side for of_metric in bounds.values() for side in of_metric}
     end = next(iter(sides)) if len(sides) == 1 else None
-    axes = _axes(space, shape, end)
+    axes = None if shaping is None else _axes(space, shaping, end)
     if axes is not None:
         decisive = list(islice(_combinations(space, axes), most + 1))
         if len(decisive) <= most:
@@ -89,21 +88,18 @@ def _first_default(space: SearchSpace, rest: Iterator[Configuration]) -> Iterato
 
 
 def _axes(
-    space: SearchSpace, shape: tuple[int, int, int], end: str | None
+    space: SearchSpace, shaping: Mapping[str, bool], end: str | None
 ) -> dict[str, Sequence[Any]] | None:
     """The values of each parameter that make a difference to the bounds; None where they cannot be listed.
 
     end: "max" where all bounds are upper ones, "min" where all are lower ones.
     """
-    families = [FAMILIES[str(name)] for name in _values(space["family"]) or ()]
-    shaping = {"family"} | {p.name for family in families for p in family.parameters(shape)}
     parents = {parent for parameter in space for parent in parameter.when}
     axes: dict[str, Sequence[Any]] = {}
     for parameter in space:
-        if parameter.name not in shaping | parents:
+        if parameter.name not in shaping.keys() | parents:
             continue
-        owners = [f for f in families if parameter.name in {p.name for p in f.parameters(shape)}]
-        grows = bool(owners) and all(parameter.name in family.grows for family in owners)
+        grows = shaping.get(parameter.name, False)
         values = _ends(parameter) if grows else _values(parameter)
         if values is None:
             return None

@@ -22,10 +22,10 @@ from ecojax.execute.executor import End, Ended, Executor, Job
 from ecojax.session.account import WAITING, Stopwatch
 from ecojax.session.ledger import Adopt, Ledger, Signature
 from ecojax.session.stagnation import Stagnation, Watch
-from ecojax.study import Status, StudyStore, Trial
+from ecojax.study import METRICS, Metric, Status, StudyStore, Trial
+from ecojax.tasks.task import Parent
 from ecojax.trial.metered import Metered
 from ecojax.trial.outcome import Outcome
-from ecojax.trial.parent import Parent
 from ecojax.trial.rungs import Rivals
 from ecojax.trial.upcoming import Upcoming
 
@@ -83,6 +83,7 @@ def run(
     listener: Listener | None = None,
     adopt: Adopt | None = None,
     signature: Signature | None = None,
+    quality: Metric = METRICS["accuracy"],
     parent_of: ParentOf | None = None,
     early_stop: bool = False,
     ahead: int = 0,
@@ -125,6 +126,7 @@ def run(
             watch=None if stagnation is None else Watch(stagnation),
             adopt=adopt,
             signature=signature,
+            quality=quality,
         ),
         budget=budget,
         stagnation=stagnation,

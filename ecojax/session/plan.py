@@ -11,7 +11,7 @@ from ecojax.settings import SearchSettings
 def plan_of(settings: SearchSettings, crew: Crew, origins: Origins) -> list[str]:
     """The lines: data, space, objectives, constraints, budget, training, device, meter."""
     return [
-        f"data         {_data(crew)}",
+        f"data         {crew.task.summary}",
         f"space        {_space(settings, crew, origins)}",
         f"objectives   {', '.join(settings.objectives)} ({origins.whence('objectives')})",
         f"constraints  {_constraints(settings, crew, origins)}",
@@ -30,22 +30,12 @@ def on_the_host(settings: SearchSettings, device_kind: str) -> SearchSettings:
     return settings.model_copy(update={"constraints": constraints, "constraints_on": {}})
 
 
-def _data(crew: Crew) -> str:
-    data = crew.task.dataset
-    test = data.splits.get("test")
-    tested = f", tested on {test['size']} from '{test['from']}'" if isinstance(test, dict) else ""
-    return f"{data.title} {data.version}: {len(data.x_train)} images train, {len(data.x_validation)} validate{tested}"
-
-
 def _space(settings: SearchSettings, crew: Crew, origins: Origins) -> str:
     space = crew.task.space
     size = space.size()
     free = [parameter for parameter in space if parameter.levels != 1]
     many = "without end of configurations" if math.isinf(size) else f"{size:,.0f} configurations"
-    return (
-        f"{', '.join(dict.fromkeys(settings.families))} ({origins.whence('families')}): {len(free)} parameters vary, "
-        f"{many}"
-    )
+    return f"{crew.task.searched} ({origins.whence('families')}): {len(free)} parameters vary, {many}"
 
 
 def _constraints(settings: SearchSettings, crew: Crew, origins: Origins) -> str:

@@ -10,37 +10,40 @@ import numpy as np
 
 from ecojax.engine.digests import Digests, digest
 from ecojax.engine.unbeaten import Unbeaten
-from ecojax.study import Trial
+from ecojax.study import METRICS, Metric, Trial
 from ecojax.study.constraints import violation
 from ecojax.trial.rungs import Curve, Rival, Rivals
 
-RUNGS = "rungs"  # the detail that keeps a trial's accuracies, as [epoch, accuracy] pairs
+RUNGS = "rungs"  # the detail that keeps a trial's learning curve, as [share of the training, quality] pairs
 CURVES = 2000
 
 
 def rivals(
-    trials: Iterable[Trial], objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]
+    trials: Iterable[Trial],
+    objectives: Sequence[str],
+    constraints: Mapping[str, Mapping[str, float]],
+    quality: str = "accuracy",
 ) -> Rivals:
     """The configurations whose complete trials are all feasible, by their means; and the curves of all trials.
 
-    A cost with an interval counts with its upper end.
+    A cost with an interval counts with its upper end. `quality` names the metric of the curves.
     """
     complete = [trial for trial in trials if trial.complete]
     groups: dict[str, list[Trial]] = {}
     for trial in complete:
         groups.setdefault(json.dumps(dict(trial.configuration), sort_keys=True), []).append(trial)
-    costs = [name for name in objectives if name != "accuracy"]
+    costs = [name for name in objectives if name != quality]
     finished = [
         Rival(
             group[0].id,
-            _mean("accuracy", group),
+            _mean(quality, group),
             {name: _mean(name, group) + _mean(f"{name}_ci95", group) for name in costs},
         )
         for group in groups.values()
         if all(violation(trial.metrics, constraints) == 0 for trial in group)
     ]
     curves = [
-        Curve(dict(trial.details[RUNGS]), trial.metrics["accuracy"])
+        Curve(dict(trial.details[RUNGS]), trial.metrics[quality])
         for trial in complete
         if RUNGS in trial.details
     ]
@@ -54,17 +57,23 @@ class Standings:
         standings.add(trial)
         standings.rivals()
 
-    Leaves out whom another beats that is as accurate and no dearer: held against them, no trial fares otherwise. Of the
+    Leaves out what another beats that is as good and no dearer: held against them, no trial fares otherwise. Of the
     curves it keeps the `CURVES` latest by trial. Both depend on what was added, not on the order.
     """
 
-    def __init__(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]):
-        self._costs, self._constraints = [name for name in objectives if name != "accuracy"], constraints
-        self._figures = ["accuracy", *self._costs, *(f"{name}_ci95" for name in self._costs)]
+    def __init__(
+        self,
+        objectives: Sequence[str],
+        constraints: Mapping[str, Mapping[str, float]],
+        quality: Metric = METRICS["accuracy"],
+    ):
+        self._quality = quality
+        self._costs, self._constraints = [name for name in objectives if name != quality.name], constraints
+        self._figures = [quality.name, *self._costs, *(f"{name}_ci95" for name in self._costs)]
         self._rows = Digests()  # by configuration
         ranked = 2 + len(
             self._costs
-        )  # columns: accuracy, first trial, most costs; whether feasible, the figures
+        )  # columns: quality, less is better; first trial, most costs; whether feasible, the figures
         self._means = Unbeaten(
             ranked + 1 + len(self._figures), lambda a, b: _beats(a[..., :ranked], b[..., :ranked])
         )
@@ -80,7 +89,7 @@ class Standings:
             return
         self._found = None
         if RUNGS in trial.details:
-            curve = Curve(dict(trial.details[RUNGS]), trial.metrics["accuracy"])
+            curve = Curve(dict(trial.details[RUNGS]), trial.metrics[self._quality.name])
             insort(self._curves, (trial.id, curve), key=itemgetter(0))
             del self._curves[:-CURVES]
         feasible = violation(trial.metrics, self._constraints) == 0
@@ -98,15 +107,19 @@ class Standings:
             feasible = feasible and bool(before[2 + len(self._costs)])
             first = min(first, int(before[1]))
             figures = np.array([statistics.fmean(column) for column in zip(*group, strict=True)])
-        accuracy, costs, margins = figures[0], *np.split(figures[1:], 2)
-        values = np.array([accuracy, first, *(costs + margins), feasible, *figures])
+        value, costs, margins = self._quality.minimised(figures[0]), *np.split(figures[1:], 2)
+        values = np.array([value, first, *(costs + margins), feasible, *figures])
         self._means.put(row, values, feasible)
 
     def rivals(self) -> Rivals:
         if self._found is None:
             rows = self._means.table[self._means.members]
             finished = [
-                Rival(int(row[1]), float(row[0]), dict(zip(self._costs, row[2:].tolist(), strict=False)))
+                Rival(
+                    int(row[1]),
+                    self._quality.minimised(float(row[0])),
+                    dict(zip(self._costs, row[2:].tolist(), strict=False)),
+                )
                 for row in rows[np.argsort(rows[:, 1])]
             ]
             self._found = Rivals(finished, [curve for _, curve in self._curves])
@@ -114,8 +127,8 @@ class Standings:
 
 
 def _beats(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """As accurate at least and no dearer; of equally accurate ones, the earlier, as `Rivals.beating` chooses."""
-    better = (a[..., 0] > b[..., 0]) | ((a[..., 0] == b[..., 0]) & (a[..., 1] < b[..., 1]))
+    """At least as good and no dearer; of equally good ones, the earlier, as `Rivals.beating` chooses."""
+    better = (a[..., 0] < b[..., 0]) | ((a[..., 0] == b[..., 0]) & (a[..., 1] < b[..., 1]))
     return np.asarray(better & (a[..., 2:] <= b[..., 2:]).all(-1))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ecojax.data import Progress
     from ecojax.energy import Energy, Meter
     from ecojax.energy.turns import Turns
-    from ecojax.tasks import ImageClassification
+    from ecojax.tasks.task import Task
     from ecojax.trial.outcome import Outcome
 
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "evosax", "numpy")
@@ -55,8 +55,9 @@ class Workplace:
     ):
         from ecojax.energy import open_meter
         from ecojax.session.data import require_same_data
+        from ecojax.tasks.task import quality
         from ecojax.trial.evaluator import Evaluator
-        from ecojax.trial.rungs import can_stop, rungs
+        from ecojax.trial.rungs import can_stop
 
         self._device = select_device(settings.device)
         backend = kind_of(self._device)
@@ -68,14 +69,11 @@ class Workplace:
         try:
             self.task = load_task(settings, origins, self.precision, on_data, download=download)
             if digests is not None:
-                require_same_data(self.task.dataset, digests)
-            stops = settings.early_stop and can_stop(settings.objectives)
+                require_same_data(settings.dataset, digests, self.task.facts()["digests"])
             self.evaluator = Evaluator(
                 self.task,
                 self.meter,
-                epochs=settings.epochs,
-                rungs=rungs(settings.epochs) if stops else (),
-                inference_batch=settings.inference_batch,
+                early_stop=settings.early_stop and can_stop(settings.objectives, quality(self.task).name),
                 energy_ci=settings.energy_ci,
                 pack=settings.pack,
                 neighbours=backend == "cpu"
@@ -143,14 +141,13 @@ class Workplace:
         self._require(device_kind)
         return self.evaluator.compare(networks, confidence_target=confidence_target)
 
-    def test_accuracies(
-        self, networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]]
-    ) -> dict[int, float]:
-        """The share of the test set that each of the trained networks, by any number, classifies correctly."""
-        test = self.task.dataset.read_test()
+    def test(
+        self, trained: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> dict[int, Mapping[str, float]]:
+        """The metrics on the test split of each of the trained candidates, by any number."""
         return {
-            number: self.evaluator.test_accuracy(configuration, arrays, test)
-            for number, (configuration, arrays) in networks.items()
+            number: self.evaluator.judge(configuration, arrays, "test")
+            for number, (configuration, arrays) in trained.items()
         }
 
     def _require(self, device_kind: str | None) -> None:
@@ -214,7 +211,7 @@ def load_task(
     on_data: "Callable[[Progress], None] | None" = None,
     *,
     download: bool = True,
-) -> "ImageClassification":
+) -> "Task":
     """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
     from ecojax.data import load
     from ecojax.tasks import ImageClassification
@@ -231,7 +228,14 @@ def load_task(
         named=origins.named,
     )
     task = ImageClassification(
-        dataset, settings.families, precision, tables=settings.space, pins=settings.pin, source=origins
+        dataset,
+        settings.families,
+        precision,
+        epochs=settings.epochs,
+        inference_batch=settings.inference_batch,
+        tables=settings.space,
+        pins=settings.pin,
+        source=origins,
     )
     if settings.inference_batch > len(dataset.x_train):
         raise DataError(

@@ -3,18 +3,29 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ecojax.errors import InputError
 from ecojax.spelling import did_you_mean
 from ecojax.study.amounts import COUNTS, JOULES, SECONDS, SHARES, amount
 
+if TYPE_CHECKING:
+    import numpy as np
+
 Direction = Literal["maximize", "minimize"]
+When = Literal["built", "metered", "trained"]
+Link = Literal["identity", "log", "logit"]
+UNCOUNTED = 10**6  # samples that a share of unknown count is taken to be of, so that 0 and 1 have log odds
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a trial, of `least` to `most`. `objective` says whether a search may optimise it."""
+    """One figure of a trial, of `least` to `most`. `objective` says whether a search may optimise it.
+
+    when: known once a candidate is "built", once it is "metered", or only when it is "trained". link: the scale on
+    which learning curves are close to straight. count: of a share, the number of samples that it is a share of; its
+    binomial error follows from it.
+    """
 
     name: str
     direction: Direction
@@ -23,10 +34,19 @@ class Metric:
     objective: bool = True
     least: float = 0.0
     most: float = math.inf
+    when: When = "trained"
+    link: Link = "identity"
+    count: int | None = None
 
-    def minimised(self, value: float) -> float:
-        """`value` turned so that less is better."""
-        return -value if self.direction == "maximize" else value
+    @property
+    def best(self) -> float:
+        """The best value there can be; infinite where there is none."""
+        return self.most if self.direction == "maximize" else self.least
+
+    @property
+    def is_inference_energy(self) -> bool:
+        """Whether it is the energy of an inference, of a sample or a token."""
+        return self.when == "metered" and self.unit == "J" and self.objective
 
     @property
     def is_share(self) -> bool:
@@ -71,19 +91,79 @@ class Metric:
         kind = "is a share" if self.is_share else "is never below 0"
         raise ValueError(f"{self.name} {kind}; {right}")
 
+    def minimised(self, value: float) -> float:
+        """`value` turned so that less is better."""
+        return -value if self.direction == "maximize" else value
+
+    def linked(self, values: "np.ndarray") -> "np.ndarray":
+        """`values` on the metric's link. Shares of 0 and 1 stay finite, as do logarithms of nothing."""
+        import numpy as np
+
+        if self.link == "logit":
+            share = self._counted(values)
+            return np.asarray(np.log(share / (1 - share)))
+        return np.log(np.maximum(values, np.finfo(float).tiny)) if self.link == "log" else values
+
+    def unlinked(self, values: "np.ndarray") -> "np.ndarray":
+        """The inverse of `linked`."""
+        import numpy as np
+
+        if self.link == "logit":
+            from scipy.special import expit  # type: ignore[import-untyped]
+
+            n = self.count or UNCOUNTED
+            return np.asarray((expit(values) * (n + 4) - 2) / n)
+        return np.exp(values) if self.link == "log" else values
+
+    def link_variance(self, at: float) -> float:
+        """Variance of the metric on its link, at the place `at` there, from the draw of its samples; 0 if unknown."""
+        if self.link != "logit" or self.count is None:
+            return 0.0
+        from scipy.special import expit
+
+        return float(1 / ((self.count + 4) * expit(at) * expit(-at)))
+
+    def _counted(self, shares: "np.ndarray") -> "np.ndarray":
+        """Shares with two successes and two failures added (Agresti & Coull, The American Statistician 52(2), 1998)."""
+        n = self.count or UNCOUNTED
+        return (shares * n + 2) / (n + 4)
+
 
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "maximize", "", "share of validation images classified correctly", most=1),
-        Metric("energy_per_sample_j", "minimize", "J", "energy of one inference, at the study's batch size"),
-        Metric("latency_ms", "minimize", "ms", "time of one inference batch on the device"),
-        Metric("parameters", "minimize", "", "trained parameters"),
+        Metric(
+            "accuracy",
+            "maximize",
+            "",
+            "share of validation images classified correctly",
+            most=1,
+            link="logit",
+        ),
+        Metric(
+            "energy_per_sample_j",
+            "minimize",
+            "J",
+            "energy of one inference, at the study's batch size",
+            when="metered",
+            link="log",
+        ),
+        Metric(
+            "latency_ms",
+            "minimize",
+            "ms",
+            "time of one inference batch on the device",
+            when="metered",
+            link="log",
+        ),
+        Metric("parameters", "minimize", "", "trained parameters", when="built", link="log"),
         Metric(
             "flops",
             "minimize",
             "",
             "floating-point operations of the matrix products and convolutions of one inference",
+            when="built",
+            link="log",
         ),
         Metric("train_energy_j", "minimize", "J", "energy of training, compilation not counted"),
         Metric("train_seconds", "minimize", "s", "time of training, compilation not counted"),
@@ -93,6 +173,7 @@ METRICS = {
             "J",
             "half width of the 95 % interval of the energy",
             False,
+            when="metered",
         ),
         Metric(
             "accuracy_se",
@@ -120,7 +201,14 @@ METRICS = {
             False,
             most=1,
         ),
-        Metric("epochs", "minimize", "", "epochs trained, of the study's; fewer where stopped early", False),
+        Metric(
+            "trained_share",
+            "minimize",
+            "",
+            "share of a whole training; less where stopped early",
+            False,
+            most=1,
+        ),
         Metric(
             "expected_accuracy",
             "maximize",

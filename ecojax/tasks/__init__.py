@@ -3,6 +3,6 @@
 A task knows how a configuration becomes a network and a recipe; it does not train, meter or search.
 """
 
-from ecojax.tasks.image_classification import ImageClassification, ImageInputs
+from ecojax.tasks.images import ImageClassification, ImageInputs
 
 __all__ = ["ImageClassification", "ImageInputs"]

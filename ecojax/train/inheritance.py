@@ -6,6 +6,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from ecojax.models.network import Weights
 
@@ -22,7 +23,8 @@ def inherit(child: Weights, parent: Weights) -> Weights:
 
     def taken(path: Any, own: jax.Array) -> jax.Array:
         inherited = given.get(path)
-        if inherited is None or inherited.ndim != own.ndim:
+        is_key = jnp.issubdtype(own.dtype, jax.dtypes.prng_key)
+        if inherited is None or inherited.ndim != own.ndim or is_key:
             return own
         sizes = [min(pair) for pair in zip(own.shape, inherited.shape, strict=True)]
         into = _overlap(own.shape, sizes)

@@ -1,11 +1,15 @@
 """Optax optimizers whose every number may be traced."""
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from ecojax.errors import InputError
 
 
 def learning_rate_schedule(numbers: Mapping[str, jax.Array], total_steps: jax.Array) -> optax.Schedule:
@@ -28,14 +32,41 @@ def learning_rate_schedule(numbers: Mapping[str, jax.Array], total_steps: jax.Ar
     return schedule
 
 
+@dataclass(frozen=True)
+class OwnOptimizer:
+    """An optax transformation of the user's, or a function of a configuration (and the steps of the training) to one.
+
+    settings: the configuration, as pairs; part of the compiled program, as what is made of it is.
+    """
+
+    made_by: Any
+    settings: tuple[tuple[str, Any], ...]
+    steps: int
+
+    def make(self) -> optax.GradientTransformation:
+        """Raises whatever the function raises, and `InputError` where it gives no optax transformation."""
+        found = self.made_by
+        if callable(found) and not isinstance(found, optax.GradientTransformation):
+            arguments = (dict(self.settings), self.steps)
+            found = found(*arguments[: len(inspect.signature(found).parameters)])
+        if not isinstance(found, optax.GradientTransformation):
+            raise InputError(
+                f"the optimizer is a {type(found).__name__}; give an optax transformation, or a function of a "
+                "configuration that returns one"
+            )
+        return found
+
+
 def make_optimizer(
-    name: str, numbers: Mapping[str, jax.Array], total_steps: jax.Array
+    name: str | OwnOptimizer, numbers: Mapping[str, jax.Array], total_steps: jax.Array
 ) -> optax.GradientTransformation:
     """SGD with Nesterov momentum (decay added to the gradient), AdamW (decoupled decay), or Muon.
 
     Matrices and kernels decay; biases and norms do not, unless `bias_decay` is 1 under SGD. The state's structure
     does not depend on `numbers`.
     """
+    if isinstance(name, OwnOptimizer):
+        return name.make()
     schedule = learning_rate_schedule(numbers, total_steps)
     if name == "sgd":
         return _sgd(schedule, numbers)

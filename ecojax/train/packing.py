@@ -6,7 +6,7 @@ states, losses = pack.jitted.epoch(states, numbers, images, labels, total_steps,
 correct, losses = pack.jitted.evaluate(states.weights, images, labels)
 
 Members differ in seeds and numbers; whatever else they have in common, `step` too, is one argument for all. Which way
-is faster depends on network and device: `ecojax.trial.packing_probe` finds out.
+is faster depends on network and device: `ecojax.train.packing_probe` finds out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,8 +86,8 @@ class PackedProgram:
         first, end = part if part is not None else (0, images.shape[0] // self.program.batch_size)
         return TrainState(weights, optimizer_state, states.step + end - first), losses
 
-    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """`TrainingProgram.evaluate` of every member: correct answers and summed cross-entropy, `[size]` each."""
+    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
+        """`TrainingProgram.evaluate` of every member: its sums, `[size]` each."""
         if self.way == "vmap":
             return jax.vmap(self.program.evaluate, in_axes=(0, None, None))(weights, images, labels)
         return jax.lax.map(lambda member: self.program.evaluate(member, images, labels), weights)

@@ -3,11 +3,12 @@
 state = program.init(seed)
 for epoch in range(epochs):
     state, loss = program.epoch(state, numbers, images, labels, total_steps, key)   # one dispatch
-correct, loss = program.evaluate(state.weights, images, labels)
+sums = program.evaluate(state.weights, images, labels)
+figures = program.loss.figures(sums, n)
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,9 +19,10 @@ import numpy as np
 import optax
 
 from ecojax.jax_devices import platform
-from ecojax.models.network import Network, Weights
+from ecojax.models.network import FlaxNetwork, Weights
 from ecojax.train.augmentation import alternating_flips, augment
-from ecojax.train.optimizer import make_optimizer
+from ecojax.train.loss import Loss
+from ecojax.train.optimizer import OwnOptimizer, make_optimizer
 
 # what a layer makes of more images does not fit into the caches of a CPU
 EVALUATION_BATCH = {"cpu": 64}
@@ -35,37 +37,22 @@ class TrainState(NamedTuple):
     step: jax.Array
 
 
-class Judgement(NamedTuple):
-    """How a network did on a labelled set of `n` images."""
-
-    accuracy: float
-    loss: float
-    n: int
-
-    @property
-    def standard_error(self) -> float:
-        """Of the accuracy: binomial, with two successes and two failures added, so that 100 % is not certainty.
-
-        Agresti & Coull, The American Statistician 52(2), 1998.
-        """
-        n = self.n + 4
-        share = (self.accuracy * self.n + 2) / n
-        return float(np.sqrt(share * (1.0 - share) / n))
-
-
 @dataclass(frozen=True)
 class TrainingProgram:
     """One network trained by one optimizer at one batch size; everything else is an argument.
 
     Equal programs compile to the same executables, so `TrainingProgram` is also the key of the program cache.
     absent: numbers among flip, crop, cutout and dropout that are 0 for every candidate: they are not compiled in.
+    variant: tells programs apart whose networks are equal and begin with other weights.
     """
 
-    network: Network
-    optimizer: str
+    network: FlaxNetwork
+    optimizer: str | OwnOptimizer
     batch_size: int
     max_shift: int
+    loss: Loss
     absent: frozenset[str] = frozenset()
+    variant: Hashable = None
 
     def init(self, key: jax.Array) -> TrainState:
         """Fresh weights and optimizer state."""
@@ -121,9 +108,7 @@ class TrainingProgram:
                 max_shift=self.max_shift,
                 absent=self.absent,
             )
-            y = optax.smooth_labels(
-                jax.nn.one_hot(labels[index], self.network.num_classes), numbers["label_smoothing"]
-            )
+            y = labels[index]
 
             def loss_of(parameters: Any) -> tuple[jax.Array, Any]:
                 logits, statistics = self.network.training_logits(
@@ -132,7 +117,7 @@ class TrainingProgram:
                     dropout_rate=numbers["dropout"],
                     key=None if "dropout" in self.absent else dropout_key,
                 )
-                return optax.softmax_cross_entropy(logits, y).mean(), statistics
+                return self.loss.training(logits, y, numbers), statistics
 
             (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.weights.parameters)
             updates, optimizer_state = optimizer.update(
@@ -145,10 +130,10 @@ class TrainingProgram:
         state, losses = jax.lax.fori_loop(first, end, train_step, (state, jnp.float32(0)))
         return state, losses / jnp.maximum(end - first, 1)
 
-    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Correct answers and summed cross-entropy over `[batches, batch, ...]`; a label of -1 is padding."""
+    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
+        """The loss's sums over `[batches, batch, ...]`, whose padding has the loss's label for it."""
 
-        def judge_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        def judge_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
             x, y = batch
 
             def logits_of(parameters: Any) -> jax.Array:
@@ -156,12 +141,9 @@ class TrainingProgram:
 
             # computed as in training, in the form that is fastest here: the gradient is never asked for
             logits, _ = jax.vjp(logits_of, weights.parameters)
-            real = y >= 0
-            loss = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(y, 0))
-            return jnp.sum(real & (logits.argmax(-1) == y)), jnp.sum(jnp.where(real, loss, 0.0))
+            return self.loss.sums(logits, y)
 
-        correct, loss = jax.lax.map(judge_batch, (images, labels))
-        return correct.sum(), loss.sum()
+        return self.loss.merged(jax.lax.map(judge_batch, (images, labels)))
 
     @cached_property
     def jitted(self) -> "JittedProgram":
@@ -183,20 +165,14 @@ class JittedProgram(NamedTuple):
 
 
 def padded_batches(
-    images: np.ndarray, labels: np.ndarray, batch: int | None = None
+    images: np.ndarray, labels: np.ndarray, batch: int | None = None, padding: float = -1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label -1.
+    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label `padding`.
 
     batch: by default 64 for a CPU, else 256.
     """
     batch = min(batch or EVALUATION_BATCH.get(platform(), ELSEWHERE), len(images))
     missing = -len(images) % batch
     x = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-    y = np.concatenate([labels.astype(np.int32), np.full(missing, -1, np.int32)])
+    y = np.concatenate([labels, np.full(missing, padding, labels.dtype)])
     return x.reshape(-1, batch, *images.shape[1:]), y.reshape(-1, batch)
-
-
-def judgement(sums: tuple[Any, Any], n: int) -> Judgement:
-    """The sums that `evaluate` gave over `n` images, as rates."""
-    correct, loss = sums
-    return Judgement(float(correct) / n, float(loss) / n, n)

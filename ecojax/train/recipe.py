@@ -33,16 +33,20 @@ ALWAYS_ACTIVE: dict[str, set[str]] = {
 
 
 def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
-    """The search parameters of training on so many images of `(height, width, channels)`.
+    """The search parameters of training on so many images of `(height, width, channels)`."""
+    dropout = Float("dropout", 0.0, 0.5, default=0.0)
+    return (*learning_parameters(training_images), dropout, *augmentation_parameters(image_shape))
 
-    Learning rates are peaks after the warm-up; those of `decoupled_sgd`, and its weight decay, are per 1024 images
-    (`Recipe.from_configuration`). `warmup` is a share of all steps; `flip` mirrors each image in every second epoch,
-    `crop` shifts by up to that many pixels, `cutout` blanks a square of that side (DeVries & Taylor 2017).
+
+def learning_parameters(training_samples: int) -> tuple[Parameter, ...]:
+    """The search parameters of the optimizer, its schedule, the label smoothing and the batch size.
+
+    Learning rates are peaks after the warm-up; those of `decoupled_sgd`, and its weight decay, are per 1024 samples
+    (`Recipe.from_configuration`). `warmup` is a share of all steps.
     """
-    side = min(image_shape[:2])
     # an epoch of fewer than four steps trains nothing
-    batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_images) or (
-        max(1, training_images // 4),
+    batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_samples) or (
+        max(1, training_samples // 4),
     )
     return (
         Choice("optimizer", ("sgd", "decoupled_sgd", "adamw", "muon"), default="adamw"),
@@ -66,7 +70,17 @@ def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -
         Choice("schedule", tuple(SCHEDULES), default="cosine"),
         Float("label_smoothing", 0.0, 0.2, default=0.0),
         Choice("batch_size", batch_sizes, ordered=True, default=min(64, batch_sizes[-1])),
-        Float("dropout", 0.0, 0.5, default=0.0),
+    )
+
+
+def augmentation_parameters(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
+    """The search parameters of the augmentation of images of `(height, width, channels)`.
+
+    `flip` mirrors each image in every second epoch, `crop` shifts by up to that many pixels, `cutout` blanks a square
+    of that side (DeVries & Taylor 2017).
+    """
+    side = min(image_shape[:2])
+    return (
         Choice("flip", (False, True), default=False),
         Int("crop", 0, max(1, side // 8), default=0),
         Choice("crop_padding", ("zero", "reflect"), default="zero"),

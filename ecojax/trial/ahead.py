@@ -5,112 +5,80 @@ without packing. Which way of packing pays is probed once a program, and only wh
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import jax
-
 from ecojax.energy import Meter
-from ecojax.tasks import ImageClassification
-from ecojax.train.packing import PackedProgram
-from ecojax.train.program import TrainingProgram
-from ecojax.trial.compilation import Executables
-from ecojax.trial.memory import free_bytes, needed_bytes, require
-from ecojax.trial.packing_probe import Probe, probe
-from ecojax.trial.packs import Member, Progress, Training, lowered, train
+from ecojax.tasks.task import Pack, Task, Training
+from ecojax.trial.packs import Member, Progress, Trained, train
 from ecojax.trial.upcoming import Upcoming
 
 LEAST = 8  # candidates of one program that are worth a probe: compiling its packs takes some ten seconds
 
 
 class TrainedAhead:
-    """Packs of one study's candidates. The arguments are those of the trainings alone."""
+    """Packs of one study's candidates. `quality` names the metric of the rungs."""
 
-    def __init__(
-        self,
-        task: ImageClassification,
-        images: jax.Array,
-        labels: jax.Array,
-        validation: tuple[jax.Array, jax.Array],
-        *,
-        epochs: int,
-        rungs: Sequence[float],
-        meter: Meter,
-    ):
-        self._task, self._epochs, self._rungs, self._meter = task, epochs, rungs, meter
-        self._images, self._labels, self._validation = images, labels, validation
-        self._probes: dict[TrainingProgram, Probe] = {}
-        self._compiled: tuple[PackedProgram, Executables] | None = None
-        self._kept: dict[tuple[str, int], tuple[Training, PackedProgram]] = {}
+    def __init__(self, task: Task, *, quality: str, meter: Meter):
+        self._task, self._quality, self._meter = task, quality, meter
+        self._probes: dict[Hashable, Any] = {}
+        self._kept: dict[tuple[str, int], tuple[Trained, Pack]] = {}
 
-    def probed(self, program: TrainingProgram, upcoming: Sequence[Upcoming]) -> Probe | None:
-        """The probe of `program`, where it was made just now: where at least eight candidates share it."""
-        if program in self._probes or 1 + len(self._alike(program, upcoming)) < LEAST:
+    def probed(self, training: Training, upcoming: Sequence[Upcoming]) -> Any:
+        """The probe of `training`'s program, where it was made just now: where at least eight candidates share it."""
+        packing = training.packing()
+        if training.program in self._probes or packing is None:
             return None
-        numbers = self._task.recipe(self._task.space.default()).numbers
-        self._probes[program] = probe(program, numbers, self._images, self._labels)
-        return self._probes[program]
+        if 1 + len(self._alike(training, upcoming)) < LEAST:
+            return None
+        found = self._probes[training.program] = packing.probe()
+        return found
 
-    def pack(self, program: TrainingProgram, upcoming: Sequence[Upcoming]) -> PackedProgram | None:
-        """The pack that `program` is trained in, compiled; None where it is better off alone.
+    def pack(self, training: Training, upcoming: Sequence[Upcoming]) -> Pack | None:
+        """The pack that `training` is due in, compiled; None where it is better off alone.
 
         Raises MemoryError where it would not fit.
         """
-        found = self._probes.get(program)
+        found = self._probes.get(training.program)
         if found is None or found.best.way == "alone":
             return None
-        if 1 + len(self._alike(program, upcoming)) < found.best.size:
+        others = self._alike(training, upcoming)[: found.best.size - 1]
+        packing = training.packing()
+        if packing is None or 1 + len(others) < found.best.size:
             return None
-        pack = PackedProgram(program, found.best.size, found.best.way)
-        if self._compiled is None or self._compiled[0] != pack:
-            numbers = self._task.recipe(self._task.space.default()).numbers
-            low = lowered(pack, numbers, self._images, self._labels, self._validation)
-            run = Executables(low.init.compile(), low.epoch.compile(), low.evaluate.compile())
-            needed = needed_bytes(run.init) + max(needed_bytes(run.epoch), needed_bytes(run.evaluate))
-            require(needed, free_bytes(next(iter(self._images.devices()))), f"a pack of {pack.size}")
-            self._compiled = pack, run
-        return pack
+        return packing.pack(found.best.way, [training, *(other for _, other in others)])
 
     def train(
         self,
-        pack: PackedProgram,
-        configuration: Mapping[str, Any],
+        pack: Pack,
+        training: Training,
         seed: int,
         progress: Progress,
+        rungs: Mapping[int, float],
         upcoming: Sequence[Upcoming],
-    ) -> Training:
-        """What becomes of `configuration`, trained with the first of `upcoming` that share its program."""
-        assert self._compiled is not None
-        others = self._alike(pack.program, upcoming)[: pack.size - 1]
-        members = [Member(self._task.recipe(configuration).numbers, seed, progress)]
-        members += [Member(self._task.recipe(one.configuration).numbers, one.seed) for one in others]
-        trainings = train(
-            pack,
-            self._compiled[1],
-            members,
-            self._images,
-            self._labels,
-            self._validation,
-            epochs=self._epochs,
-            meter=self._meter,
-            rungs=self._rungs,
-        )
-        for one, training in zip(others, trainings[1:], strict=True):
-            self._kept[_key(one.configuration, one.seed)] = training, pack
-        return trainings[0]
+    ) -> Trained:
+        """What becomes of `training`, the first of `pack`; the others are those of `upcoming` that it was made of."""
+        others = self._alike(training, upcoming)[: pack.size - 1]
+        members = [Member(seed, progress), *(Member(one.seed) for one, _ in others)]
+        trained = train(pack, members, quality=self._quality, rungs=rungs, meter=self._meter)
+        for (one, _), became in zip(others, trained[1:], strict=True):
+            self._kept[_key(one.configuration, one.seed)] = became, pack
+        return trained[0]
 
-    def take(self, configuration: Mapping[str, Any], seed: int) -> tuple[Training, PackedProgram] | None:
+    def take(self, configuration: Mapping[str, Any], seed: int) -> tuple[Trained, Pack] | None:
         """What became of a configuration that was trained with an earlier one, once."""
         return self._kept.pop(_key(configuration, seed), None)
 
-    def _alike(self, program: TrainingProgram, upcoming: Sequence[Upcoming]) -> list[Upcoming]:
-        """Those that share `program`, and have not been trained."""
-        return [
-            one
-            for one in upcoming
-            if _key(one.configuration, one.seed) not in self._kept
-            and self._task.program(one.configuration) == program
-        ]
+    def _alike(self, training: Training, upcoming: Sequence[Upcoming]) -> list[tuple[Upcoming, Training]]:
+        """Those that share `training`'s program, and have not been trained."""
+        found = []
+        for one in upcoming:
+            if _key(one.configuration, one.seed) in self._kept:
+                continue
+            other = self._task.candidate(one.configuration).training()
+            if other is not None and other.program == training.program:
+                found.append((one, other))
+        return found
 
 
 def _key(configuration: Mapping[str, Any], seed: int) -> tuple[str, int]:

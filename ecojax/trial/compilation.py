@@ -8,66 +8,65 @@ is needed, while everything waits; on an accelerator they compile while it train
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import Condition
-from typing import Any
+from typing import Any, Protocol
 
+from ecojax.jax_settings import computing
 from ecojax.train.compilation import compiled
-from ecojax.train.program import TrainingProgram
 
 PROGRAMS_KEPT = 32  # executables of shapes not seen for that long are dropped
 
+Executables = Mapping[str, Any]  # the compiled programs of one training, by name
 
-@dataclass(frozen=True)
-class Executables:
-    """The compiled programs of one shape."""
 
-    init: Any
-    epoch: Any
-    evaluate: Any
+class Compilable(Protocol):
+    """What is compiled: `lowered` programs by name, the longest compilation first; equal `program`s share them."""
+
+    @property
+    def program(self) -> Hashable | None: ...
+
+    def lowered(self) -> Mapping[str, Any]: ...
 
 
 class Compiler:
-    """Executables by program. lower: `Executables` of lowered programs, of the shapes and types that are called.
+    """Executables by program.
 
     threads: programs that are compiled at the same time; by default one a core. beside: whether those that come next
-    are compiled beside whatever else is done, but for what is done `alone()`.
+    are compiled beside whatever else is done, but for what is done `alone()`. device: that the programs are for.
     """
 
-    def __init__(
-        self,
-        lower: Callable[[TrainingProgram], Executables],
-        *,
-        threads: int | None = None,
-        beside: bool = False,
-    ):
-        self._lower = lower
+    def __init__(self, *, threads: int | None = None, beside: bool = False, device: Any = None):
+        self._device = device
         self.threads = threads or len(os.sched_getaffinity(0))
-        self._kept: OrderedDict[TrainingProgram, Executables] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Executables] = OrderedDict()
         self._beside = ThreadPoolExecutor(self.threads) if beside else None
-        self._begun: dict[TrainingProgram, Future[Executables]] = {}
+        self._begun: dict[Hashable, Future[Executables]] = {}
         self._gate = _Gate()
 
-    def __call__(self, program: TrainingProgram, upcoming: Sequence[TrainingProgram] = ()) -> Executables:
-        """The executables of `program`. Some of `upcoming` are compiled, too: beside what follows, or at the same time
-        where `program` must be compiled.
+    def __call__(self, needed: Compilable, upcoming: Sequence[Compilable] = ()) -> Executables:
+        """The executables of what is `needed`. Some of `upcoming` are compiled, too: beside what follows, or at the
+        same time where `needed` must be compiled.
 
         What goes wrong with the others is theirs, and shows when their turn comes. An interrupt waits for the
         compilations that have begun, and begins no other.
         """
-        # a shape has one long compilation, that of its epoch
-        ahead = [other for other in dict.fromkeys(upcoming) if other != program and other not in self._kept]
+        # a shape has one long compilation
+        ahead = [
+            other
+            for other in {other.program: other for other in upcoming}.values()
+            if other.program != needed.program and other.program not in self._kept
+        ]
         at_once = [] if self._beside is not None else ahead[: min(self.threads, PROGRAMS_KEPT) - 1]
-        if program in self._begun:
-            self._keep(program, self._begun.pop(program).result())
-        elif program not in self._kept:
-            self._compile([program, *at_once])
+        if needed.program in self._begun:
+            self._keep(needed.program, self._begun.pop(needed.program).result())
+        elif needed.program not in self._kept:
+            self._compile([needed, *at_once])
         self._begin(ahead)
-        self._kept.move_to_end(program)
-        return self._kept[program]
+        self._kept.move_to_end(needed.program)
+        return self._kept[needed.program]
 
     @property
     def busy(self) -> bool:
@@ -85,39 +84,42 @@ class Compiler:
         if self._beside is not None:
             self._beside.shutdown(cancel_futures=True)
 
-    def _begin(self, programs: Iterable[TrainingProgram]) -> None:
+    def _begin(self, those: Iterable[Compilable]) -> None:
         if self._beside is None:
             return
-        for program in programs:
-            if program not in self._begun:
-                self._begun[program] = self._beside.submit(self._built, program)
+        for one in those:
+            if one.program not in self._begun:
+                self._begun[one.program] = self._beside.submit(self._built, one)
         for program in list(self._begun)[:-PROGRAMS_KEPT]:  # proposed, and never tried
             self._begun.pop(program).cancel()
 
-    def _built(self, program: TrainingProgram) -> Executables:
-        lowered = self._lower(program)
-        parts = []
-        for part in (lowered.init, lowered.epoch, lowered.evaluate):
+    def _built(self, one: Compilable) -> Executables:
+        executables = {}
+        for name, lowered in reversed(list(self._lowered(one).items())):
             with self._gate.passed():
-                parts.append(compiled(part))
-        return Executables(*parts)
+                executables[name] = compiled(lowered)
+        return executables
 
-    def _compile(self, programs: Iterable[TrainingProgram]) -> None:
-        needed, *others = programs
+    def _lowered(self, one: Compilable) -> Mapping[str, Any]:
+        with computing(self._device):  # in a thread of its own, too
+            return one.lowered()
+
+    def _compile(self, those: Iterable[Compilable]) -> None:
+        needed, *others = those
         pool = ThreadPoolExecutor(self.threads)  # XLA compiles outside the interpreter's lock
         try:
-            begun = {needed: _submitted(pool, self._lower(needed))}
-            for program in others:
+            begun = {needed.program: _submitted(pool, self._lowered(needed))}
+            for one in others:
                 with suppress(Exception):
-                    begun[program] = _submitted(pool, self._lower(program))
-            self._keep(needed, _all_of(begun.pop(needed)))
+                    begun[one.program] = _submitted(pool, self._lowered(one))
+            self._keep(needed.program, _all_of(begun.pop(needed.program)))
             for program, futures in begun.items():
                 with suppress(Exception):
                     self._keep(program, _all_of(futures))
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _keep(self, program: TrainingProgram, executables: Executables) -> None:
+    def _keep(self, program: Hashable, executables: Executables) -> None:
         self._kept[program] = executables
         while len(self._kept) > PROGRAMS_KEPT:
             self._kept.popitem(last=False)
@@ -156,12 +158,9 @@ class _Gate:
                 self._changed.notify_all()
 
 
-def _all_of(futures: "tuple[Future[Any], ...]") -> Executables:
-    return Executables(*(future.result() for future in futures))
+def _all_of(futures: Mapping[str, "Future[Any]"]) -> Executables:
+    return {name: future.result() for name, future in futures.items()}
 
 
-def _submitted(pool: ThreadPoolExecutor, lowered: Executables) -> "tuple[Future[Any], ...]":
-    # the longest first
-    epoch = pool.submit(compiled, lowered.epoch)
-    evaluate = pool.submit(compiled, lowered.evaluate)
-    return pool.submit(compiled, lowered.init), epoch, evaluate
+def _submitted(pool: ThreadPoolExecutor, lowered: Mapping[str, Any]) -> "dict[str, Future[Any]]":
+    return {name: pool.submit(compiled, one) for name, one in lowered.items()}

@@ -1,20 +1,18 @@
 """The evaluator: everything that touches the device for one study, behind one object spoken to in plain records.
 
-    evaluator = Evaluator(task, meter, epochs=3, ...)
+    evaluator = Evaluator(task, meter, early_stop=True, ...)
     outcome = evaluator(configuration, seed, rivals)
 
 Measure first, train second: the energy of an inference does not depend on the weights, so it is known before the
-first epoch, and training ends at a rung after which it can no longer be worth its energy.
+first step, and training ends at a rung after which it can no longer be worth its energy.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ecojax.energy import (
@@ -28,50 +26,57 @@ from ecojax.energy import (
     prepare,
 )
 from ecojax.energy.turns import Turns
-from ecojax.jax_settings import computing
-from ecojax.models.flops import COUNTED
-from ecojax.tasks import ImageClassification
-from ecojax.train.inheritance import inherit
-from ecojax.train.program import TrainingProgram, judgement, padded_batches
+from ecojax.tasks.task import (
+    Arrays,
+    Candidate,
+    Configuration,
+    Inference,
+    Parent,
+    Split,
+    Task,
+    Training,
+    quality,
+)
+from ecojax.train.memory import free_bytes, needed_bytes, require
 from ecojax.trial.ahead import TrainedAhead
 from ecojax.trial.compilation import Compiler, Executables
-from ecojax.trial.known import KNOWN_BEFOREHAND, known_beforehand
-from ecojax.trial.memory import free_bytes, needed_bytes, require
+from ecojax.trial.cuts import cuts
 from ecojax.trial.metered import METERED_IN, Metered
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.pace import Pace
-from ecojax.trial.packs import Training
-from ecojax.trial.parent import INHERITED_FROM, Parent
+from ecojax.trial.packs import Trained, diverged_in, not_finite
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
-from ecojax.trial.rungs import Rivals, parts
+from ecojax.trial.rungs import Rivals, rungs
 from ecojax.trial.standing import Standing
 from ecojax.trial.upcoming import Upcoming
 
 NO_RIVALS = Rivals()
 TURN_S = 0.7  # of training, after which a neighbour that waits to meter has its turn
-RING = 16  # different batches that an inference is metered over
+START = "start"  # the program whose memory all others of a training find taken
+INHERITED_FROM = "inherited_from_trial"  # the detail that names the parent
 
 
 class Evaluator:
     """Evaluates configurations of `task` one after the other on JAX's default device.
 
-    Args: `epochs` of training; `rungs` the epochs after which a trial is validated, and stopped where its rivals beat
-    whatever it could still become; `inference_batch` the batch size that energy and latency are stated at;
-    `energy_ci` the half width to reach, as a share of the energy; `compile_threads` by
-    default one a core; `compile_beside` whether what is upcoming is compiled while the device trains, by default not on
-    a CPU; `turns` with the other processes that work on this device: metering is alone, the rest shared;
-    `pack` whether candidates of one program are trained together where that is faster;
-    `neighbours` whether the meter counts other workers, too, while training; `meter` is left open.
+    Args:
+        early_stop: whether trials are validated at rungs, and stopped where their rivals beat whatever they could
+            still become.
+        energy_ci: the half width to measure energy to, as a share of it.
+        compile_threads: by default one a core. compile_beside: whether what is upcoming is compiled while the device
+            trains, by default not on a CPU.
+        turns: with the other processes that work on this device: metering is alone, the rest shared.
+        pack: whether candidates of one program are trained together where that is faster.
+        neighbours: whether the meter counts other workers, too, while training.
+        meter: is left open.
     """
 
     def __init__(
         self,
-        task: ImageClassification,
+        task: Task,
         meter: Meter,
         *,
-        epochs: int,
-        rungs: Sequence[float] = (),
-        inference_batch: int = 64,
+        early_stop: bool = False,
         energy_ci: float = 0.05,
         compile_threads: int | None = None,
         compile_beside: bool | None = None,
@@ -80,180 +85,194 @@ class Evaluator:
         neighbours: bool = False,
     ):
         self.task, self.meter, self._turns = task, meter, turns or Turns(None)
-        self.epochs, self.rungs = epochs, frozenset(rungs) - {epochs}
-        self.inference_batch, self.energy_ci = inference_batch, energy_ci
-        data = task.dataset
-        self._images, self._labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
-        self._device = next(iter(self._images.devices()))
-        self._validation = jax.device_put(padded_batches(data.x_validation, data.y_validation))
-        self._ring = _ring_of_batches(data.x_train, inference_batch)
+        self.early_stop, self.energy_ci = early_stop, energy_ci
+        self.quality = quality(task)
+        self._device = next(iter(jax.numpy.zeros(()).devices()))  # where arrays go unless told otherwise
         self._calibration: Calibration | None = None
         # a meter of the whole host counts what others do while this one trains
         self._beside = ["what other workers did"] if neighbours else []
         if compile_beside is None:
             compile_beside = self._device.platform != "cpu"
-        self._compiled = Compiler(self._lowered, threads=compile_threads, beside=compile_beside)
-        self._ahead: TrainedAhead | None = None
-        if pack:
-            self._ahead = TrainedAhead(
-                task,
-                self._images,
-                self._labels,
-                self._validation,
-                epochs=epochs,
-                rungs=sorted(self.rungs),
-                meter=meter,
-            )
+        self._compiled = Compiler(threads=compile_threads, beside=compile_beside, device=self._device)
+        self._ahead = TrainedAhead(task, quality=self.quality.name, meter=meter) if pack else None
 
     def __call__(
         self,
-        configuration: Mapping[str, Any],
+        configuration: Configuration,
         seed: int,
         rivals: Rivals = NO_RIVALS,
         upcoming: Sequence[Upcoming] = (),
         metered: Metered | None = None,
         parent: Parent | None = None,
     ) -> Outcome:
-        """Builds, meters, trains and validates. Whatever goes wrong is a status with its message; only
-        interrupts pass through. Without `rivals` nothing is stopped early. Where something must be compiled, so
-        are some of the `upcoming` configurations, at this trial's expense. Where the same network was `metered`
-        already, it is not metered again. With a `parent`, training begins from what its weights overlap with."""
+        """Builds, meters, trains and validates.
+
+        Whatever goes wrong is a status with its message; only interrupts pass through. Without `rivals` nothing is
+        stopped early. Where something must be compiled, so are some of the `upcoming` configurations, at this trial's
+        expense. Where the same inference was `metered` already, it is not metered again. With a `parent`, training
+        begins from what its weights overlap with.
+        """
         record = Record(self.meter)
         return record.of(
             lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
         )
 
-    def lower(self, configuration: Mapping[str, Any]) -> str:
-        """Builds and lowers all programs of a configuration, and says how large its network is."""
-        program = self.task.program(configuration)
-        self._lowered(program)
-        return f"{program.network.family} of {program.network.parameters} parameters"
+    def lower(self, configuration: Configuration) -> str:
+        """Builds and lowers all programs of a configuration, and says what was built."""
+        candidate = self.task.candidate(configuration)
+        if (training := candidate.training()) is not None:
+            training.lowered()
+        return str(candidate)
 
     def close(self) -> None:
         """Waits for what is being compiled."""
         self._compiled.close()
 
-    def meter_alone(self, configuration: Mapping[str, Any]) -> Outcome:
-        """Builds and meters, for a training elsewhere: an outcome without accuracy and weights."""
+    def meter_alone(self, configuration: Configuration) -> Outcome:
+        """Builds and meters, for a training elsewhere: an outcome without a quality and weights."""
         record = Record(self.meter)
 
         def meter() -> None:
             with record.turn(self._turns.shared()), record.span("compile_seconds"):
-                program = self._built(configuration, record)
-                weights = jax.jit(program.network.init)(jax.random.key(0, impl="rbg"))
-                logits = partial(program.jitted.logits, weights, self._ring[0])
-            self._metered(program, weights, lambda: jax.block_until_ready(logits()), record)
+                inference = self._built(configuration, record).inference()
+                if inference is None:
+                    return
+                call, first = jax.jit(inference.fn), jax.tree.map(lambda leaf: leaf[0], inference.ring)
+            self._metered(inference, lambda: jax.block_until_ready(call(inference.state, first)), record)
 
         return record.of(meter)
 
-    def known_beforehand(
-        self, configuration: Mapping[str, Any], names: Collection[str] = KNOWN_BEFOREHAND
-    ) -> dict[str, float]:
-        """The metrics that need neither training nor the device."""
-        return known_beforehand(self.task.network(configuration), self.inference_batch, names)
-
-    def test_accuracy(self, configuration: Mapping[str, Any], arrays: Mapping[str, Any], test: Any) -> float:
-        """The share of `test`, a pair `(images, labels)`, that a trained network classifies correctly."""
-        program = self.task.program(configuration)
-        weights = program.network.from_arrays(arrays)
-        images, labels = padded_batches(*test)
-        return judgement(program.jitted.evaluate(weights, images, labels), len(test[1])).accuracy
+    def judge(self, configuration: Configuration, arrays: Arrays, split: Split) -> Mapping[str, float]:
+        """The metrics of trained weights on a split."""
+        return self.task.candidate(configuration).judge(arrays, split)
 
     def compare(
-        self, networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]], *, confidence_target: float
+        self, trained: Mapping[int, tuple[Configuration, Arrays]], *, confidence_target: float
     ) -> dict[int, Energy]:
-        """The energy of an inference of several trained networks, measured in turns.
+        """The energy of the inference of several trained candidates, measured in turns.
 
-        networks: configuration and arrays, by any number; those of one network get one figure. Raises MeterError where
-        a gate or the meter fails.
+        trained: configuration and weights, by any number; those of one inference get one figure. Raises MeterError
+        where a gate or the meter fails.
         """
         names: dict[Any, str] = {}
         prepared = {}
+        candidates = {
+            number: self.task.candidate(configuration) for number, (configuration, _) in trained.items()
+        }
         with self._turns.alone(), self._compiled.alone():
-            for number, (configuration, arrays) in networks.items():
-                network = self.task.network(configuration)
-                if network in names:
-                    continue
-                names[network] = str(number)
-                prepared[str(number)] = prepare(
-                    network.logits, network.from_arrays(arrays), self._ring, batch_size=self.inference_batch
-                )
+            for number, candidate in candidates.items():
+                inference = None
+                if candidate.signature not in names:
+                    inference = candidate.inference(arrays=trained[number][1])
+                if inference is not None:
+                    names[candidate.signature] = str(number)
+                    prepared[str(number)] = prepare(
+                        inference.fn, inference.state, inference.ring, batch_size=inference.count
+                    )
             found = compare(
                 prepared, meter=self.meter, confidence_target=confidence_target, calibration=self._calibration
             )
-        return {
-            number: found[names[self.task.network(configuration)]]
-            for number, (configuration, _) in networks.items()
-        }
+        return {number: found[names[candidate.signature]] for number, candidate in candidates.items()}
 
-    def _built(self, configuration: Mapping[str, Any], record: Record) -> TrainingProgram:
-        """The program of a configuration, with what is known of it beforehand put on record."""
+    def _built(self, configuration: Configuration, record: Record) -> Candidate:
+        """The candidate, with what is known of it beforehand put on record."""
         try:
-            program = self.task.program(configuration)
-            record.metrics |= self.known_beforehand(configuration)
-            record.provenance["flops"] = COUNTED
+            candidate = self.task.candidate(configuration)
+            record.metrics |= candidate.known()
+            record.provenance |= self.task.provenance
         except Exception as failure:
             raise InvalidError(f"{type(failure).__name__}: {failure}") from failure
-        return program
+        return candidate
 
-    def _metered(
-        self, program: TrainingProgram, weights: Any, load: Callable[[], Any], record: Record
-    ) -> None:
+    def _metered(self, inference: Inference, load: Callable[[], Any], record: Record) -> None:
         """Puts the energy and the latency of an inference on record; `load` is what to calibrate under."""
         alone = self._compiled.alone()
         with record.turn(self._turns.alone()), record.span("metering_seconds"), alone:
             if self._calibration is None:  # idle power and the like, found once, with the context open
                 self._calibration = calibrate(self.meter, load)
-            energy = self._meter(program, weights, record.metrics["flops"])
+            flops = record.metrics.get("flops")
+            energy = per_inference(
+                inference.fn,
+                inference.state,
+                inference.ring,
+                meter=self.meter,
+                batch_size=inference.count,
+                confidence_target=self.energy_ci,
+                flops=None if flops is None else flops * inference.count,
+                calibration=self._calibration,
+            )
         record.move(energy.compile_s, "metering_seconds", "compile_seconds")
-        record.metrics["energy_per_sample_j"] = energy.per_sample_j
-        record.metrics["energy_per_sample_j_ci95"] = energy.per_sample_ci95_j
+        name = f"energy_per_{inference.unit}_j"
+        record.metrics[name] = energy.per_sample_j
+        record.metrics[f"{name}_ci95"] = energy.per_sample_ci95_j
         record.metrics["latency_ms"] = 1e3 * energy.latency_s
         record.details["energy"] = energy.to_dict()
-        record.provenance["energy_per_sample_j"] = str(energy.provenance)
+        record.provenance[name] = str(energy.provenance)
         record.provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
 
     def _evaluate(
         self,
-        configuration: Mapping[str, Any],
+        configuration: Configuration,
         seed: int,
         rivals: Rivals,
         upcoming: Sequence[Upcoming],
         metered: Metered | None,
         parent: Parent | None,
         record: Record,
-    ) -> dict[str, np.ndarray]:
+    ) -> Mapping[str, np.ndarray]:
         metrics, details = record.metrics, record.details
-        data = self.task.dataset
+        training, state = None, None
         with (
             record.turn(self._turns.shared()),
             record.span("compile_seconds", energy="compile_energy_j"),
         ):
-            program = self._built(configuration, record)
-            run = self._compiled(program, self._programs([one.configuration for one in upcoming]))
-            self._require_memory(run)
-            # the counter-based generator compiles slowly, once a layer; the hardware-style one does not
-            state = run.init(jax.random.key(seed, impl="rbg"))
-            if parent is not None:
-                inherited = self.task.network(parent.configuration).from_arrays(parent.arrays)
-                state = state._replace(weights=jax.jit(inherit)(state.weights, inherited))
-                details[INHERITED_FROM] = parent.trial
+            candidate = self._built(configuration, record)
+            training = candidate.training()
+            if training is not None:
+                if training.program is not None:
+                    run = self._compiled(training, list(self._trainings(upcoming)))
+                    self._require_memory(run)
+                    training.use(run)
+                state = training.start(seed, parent)
+                if parent is not None:
+                    details[INHERITED_FROM] = parent.trial
 
         if metered is None:
-            judged = partial(run.evaluate, state.weights, *self._validation)
-            self._metered(program, state.weights, lambda: jax.block_until_ready(judged()), record)
+            inference = candidate.inference(state)
+            if inference is not None:
+                self._metered(inference, lambda: self._load(inference, training, state), record)
         else:
             metrics |= metered.metrics
             details |= {"energy": dict(metered.energy), METERED_IN: metered.trial}
             record.provenance |= metered.provenance
 
-        progress = Standing(rivals, metrics, len(data.y_validation))
+        if training is None:
+            with record.turn(self._turns.shared()), record.span("validation_seconds"):
+                metrics |= self._finite(candidate.judge({}, "validation"))
+            return {}
+        return self._trained(configuration, training, state, seed, rivals, upcoming, parent, record)
+
+    def _trained(
+        self,
+        configuration: Configuration,
+        training: Training,
+        state: Any,
+        seed: int,
+        rivals: Rivals,
+        upcoming: Sequence[Upcoming],
+        parent: Parent | None,
+        record: Record,
+    ) -> Mapping[str, np.ndarray]:
+        """Trains and judges; gives the weights by name."""
+        metrics, details = record.metrics, record.details
+        standing = Standing(self.quality, rivals, metrics)
+        places = rungs(training.steps, training.pass_steps) if self.early_stop else {}
         meanwhile = [*self._beside, *(["compiling later candidates"] if self._compiled.busy else [])]
-        packed = self._packed(program, configuration, seed, progress, upcoming, parent, record)
+        packed = self._packed(configuration, training, seed, standing, places, upcoming, parent, record)
         if packed is None:
             waited = record.waited_s
             with measure(self.meter) as window:
-                state = self._train(program, run, configuration, state, seed, progress, record)
+                state = self._train(training, state, standing, places, record)
                 window.sync(state)
             metrics["train_energy_j"] = window.joules
             metrics["train_seconds"] = window.seconds - (record.waited_s - waited)
@@ -262,166 +281,111 @@ class Evaluator:
             "meanwhile": meanwhile,  # what the joules hold besides the training
         }
         record.provenance["train_energy_j"] = str(self.meter.provenance)
-        record.provenance["accuracy"] = f"measured ({len(data.y_validation)} validation images)"
-        if progress.accuracies:
-            details["rungs"] = [list(pair) for pair in progress.accuracies.items()]
-        if progress.beaten_by is not None:
-            metrics["epochs"] = max(progress.accuracies)
-            metrics["expected_accuracy"] = progress.end.expected
-            raise HopelessError(progress.in_words(self.epochs))
+        if standing.rungs:
+            details["rungs"] = [list(pair) for pair in standing.rungs.items()]
+        if standing.beaten_by is not None and standing.end is not None:
+            metrics["trained_share"] = max(standing.rungs)
+            metrics[f"expected_{self.quality.name}"] = standing.end.expected
+            raise HopelessError(standing.in_words())
         if packed is not None and packed.diverged is not None:
             raise DivergedError(packed.diverged)
-        metrics["epochs"] = self.epochs
+        metrics["trained_share"] = 1.0
 
         if packed is not None and packed.verdict is not None and packed.arrays is not None:
             verdict, arrays = packed.verdict, packed.arrays
         else:
             with record.turn(self._turns.shared()), record.span("validation_seconds"):
-                verdict = judgement(run.evaluate(state.weights, *self._validation), len(data.y_validation))
-                arrays = program.network.to_arrays(state.weights)
-        if not math.isfinite(verdict.loss):
-            raise DivergedError("the validation loss is not finite")
-        metrics["accuracy"] = verdict.accuracy
-        metrics["accuracy_se"] = verdict.standard_error
-        metrics["validation_loss"] = verdict.loss
+                verdict, arrays = training.judge(state), training.arrays(state)
+        metrics |= self._finite(verdict)
         return arrays
+
+    def _finite(self, verdict: Mapping[str, float]) -> Mapping[str, float]:
+        if (fault := not_finite(verdict)) is not None:
+            raise DivergedError(fault)
+        return verdict
 
     def _packed(
         self,
-        program: TrainingProgram,
-        configuration: Mapping[str, Any],
+        configuration: Configuration,
+        training: Training,
         seed: int,
-        progress: Standing,
+        standing: Standing,
+        places: Mapping[int, float],
         upcoming: Sequence[Upcoming],
         parent: Parent | None,
         record: Record,
-    ) -> Training | None:
-        """The training of a candidate in a pack, put on record; None where it is to be trained alone.
+    ) -> Trained | None:
+        """What became of a candidate in a pack, put on record; None where it is to be trained alone.
 
-        Of the pack's seconds and joules every member has its share, whoever of them was due.
+        Every member has its share of the pack's seconds and joules, whichever of them was due.
         """
         if self._ahead is None or parent is not None:
             return None
         taken = self._ahead.take(configuration, seed)
         if taken is not None:
-            training, pack = taken
-            for epoch, accuracy in training.rungs.items():
-                progress.accuracies[epoch] = accuracy
-            record.shift(training.train_seconds, training.train_energy_j)
+            trained, pack = taken
+            for share, value in trained.rungs.items():
+                standing.rungs[share] = value
+            record.shift(trained.train_seconds, trained.train_energy_j)
         else:
             with record.turn(self._turns.shared()):
                 with record.span("compile_seconds"):
-                    found = self._ahead.probed(program, upcoming)
-                    chosen = self._ahead.pack(program, upcoming)
+                    found = self._ahead.probed(training, upcoming)
+                    chosen = self._ahead.pack(training, upcoming)
                 if found is not None:
                     record.details["packing_probe"] = found.to_dict()
                     record.notes.append(str(found))
                 if chosen is None:
                     return None
                 pack = chosen
-                training = self._ahead.train(pack, configuration, seed, progress, upcoming)
+                trained = self._ahead.train(pack, training, seed, standing, places, upcoming)
             others = pack.size - 1
-            record.shift(-others * training.train_seconds, -others * training.train_energy_j)
-        record.metrics["train_energy_j"] = training.train_energy_j
-        record.metrics["train_seconds"] = training.train_seconds
+            record.shift(-others * trained.train_seconds, -others * trained.train_energy_j)
+        record.metrics["train_energy_j"] = trained.train_energy_j
+        record.metrics["train_seconds"] = trained.train_seconds
         record.details["packed"] = {"way": pack.way, "size": pack.size}
-        return training
-
-    def _lowered(self, program: TrainingProgram) -> Executables:
-        with computing(self._device):  # in a thread of its own, too
-            return self._traced(program)
-
-    def _traced(self, program: TrainingProgram) -> Executables:
-        jitted = program.jitted
-        key = jax.random.key(0, impl="rbg")
-        init = jitted.init.trace(key)
-        state = init.out_info
-        scalar, step = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.float32, jnp.int32))
-        numbers = dict.fromkeys(self.task.recipe(self.task.space.default()).numbers, scalar)
-        return Executables(
-            init=init.lower(),
-            epoch=jitted.epoch.lower(
-                state,
-                numbers,
-                self._images,
-                self._labels,
-                scalar,
-                jax.random.key(0, impl="threefry2x32"),
-                (step, step),
-            ),
-            evaluate=jitted.evaluate.lower(state.weights, *self._validation),
-        )
-
-    def _programs(self, configurations: Sequence[Mapping[str, Any]]) -> list[TrainingProgram]:
-        """The programs of those configurations that can be built."""
-        programs = []
-        for configuration in configurations:
-            with suppress(Exception):  # its own trial will tell why
-                programs.append(self.task.program(configuration))
-        return programs
-
-    def _require_memory(self, run: Executables) -> None:
-        """Raises MemoryError where training or judging would not fit next to what is loaded already."""
-        state = needed_bytes(run.init)
-        needed = state + max(needed_bytes(run.epoch), needed_bytes(run.evaluate))
-        require(needed, free_bytes(self._device), "training")
-
-    def _meter(self, program: TrainingProgram, weights: Any, flops: float) -> Energy:
-        return per_inference(
-            program.network.logits,
-            weights,
-            self._ring,
-            meter=self.meter,
-            batch_size=self.inference_batch,
-            confidence_target=self.energy_ci,
-            flops=flops * self.inference_batch,
-            calibration=self._calibration,
-        )
+        return trained
 
     def _train(
         self,
-        program: TrainingProgram,
-        run: Executables,
-        configuration: Mapping[str, Any],
+        training: Training,
         state: Any,
-        seed: int,
-        progress: Standing,
+        standing: Standing,
+        places: Mapping[int, float],
         record: Record,
     ) -> Any:
-        steps = len(self._labels) // program.batch_size
-        total_steps = jnp.float32(self.epochs * steps)
-        numbers = self.task.recipe(configuration).numbers
-        traced = {name: jnp.float32(value) for name, value in numbers.items()}
-        key = jax.random.key(seed, impl="threefry2x32")
         pace = Pace(TURN_S if self._turns.taken else math.inf)
-        for epoch in range(self.epochs):
-            epoch_key = jax.random.fold_in(key, epoch)
-            for first, end, rung in parts(epoch, steps, self.rungs):
-                for part in pace.stretches(first, end):
-                    with record.turn(self._turns.shared()), pace.timed(*part):
-                        bounds = jnp.int32(part[0]), jnp.int32(part[1])
-                        state, loss = run.epoch(
-                            state, traced, self._images, self._labels, total_steps, epoch_key, bounds
-                        )
-                        loss = float(loss)
-                    if not math.isfinite(loss):
-                        raise DivergedError(
-                            f"the training loss is {loss} in epoch {epoch + 1} of {self.epochs}"
-                        )
-                if rung is None:
-                    continue
-                with record.turn(self._turns.shared()):
-                    sums = run.evaluate(state.weights, *self._validation)
-                    progress.reached(rung, judgement(sums, progress.images).accuracy)
-                if progress.beaten_by is not None:
-                    return state
+        for first, end, rung in cuts(training.steps, training.pass_steps, places):
+            for part in pace.stretches(first, end):
+                with record.turn(self._turns.shared()), pace.timed(*part):
+                    state, loss = training.advance(state, *part)
+                if not math.isfinite(loss):
+                    raise DivergedError(diverged_in(loss, part[1], training.steps))
+            if rung is None:
+                continue
+            with record.turn(self._turns.shared()):
+                standing.reached(rung, training.judge(state)[self.quality.name])
+            if standing.beaten_by is not None:
+                return state
         return state
 
+    def _load(self, inference: Inference, training: Training | None, state: Any) -> Any:
+        """A while of work: a judgement, which is compiled already, or else the inference itself."""
+        if training is not None:
+            return training.judge(state)
+        first = jax.tree.map(lambda leaf: leaf[0], inference.ring)
+        return jax.block_until_ready(jax.jit(inference.fn)(inference.state, first))
 
-def _ring_of_batches(images: np.ndarray, batch: int) -> jax.Array:
-    """`[ring, batch, height, width, channels]`: real images, no two batches the same, overlapping only where few."""
-    n = len(images)
-    ring = max(2, min(RING, n // batch))
-    stride = batch if n >= ring * batch else max(1, n // ring)
-    index = (stride * np.arange(ring)[:, None] + np.arange(batch)) % n
-    return jnp.asarray(images[index])
+    def _trainings(self, upcoming: Iterable[Upcoming]) -> Iterable[Training]:
+        """The trainings of those configurations that can be built, where they are compiled ahead."""
+        for one in upcoming:
+            with suppress(Exception):  # its own trial will tell why
+                training = self.task.candidate(one.configuration).training()
+                if training is not None and training.program is not None:
+                    yield training
+
+    def _require_memory(self, run: Executables) -> None:
+        """Raises MemoryError where training or judging would not fit next to what is loaded already."""
+        others = max((needed_bytes(program) for name, program in run.items() if name != START), default=0)
+        state = needed_bytes(run[START]) if START in run else 0
+        require(state + others, free_bytes(self._device), "training")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecojax.study import Trial
+from ecojax.study import METRICS, Trial
 
 METERED_IN = "metered_in_trial"  # the detail that names the trial whose figures were taken
-METRICS = ("energy_per_sample_j", "energy_per_sample_j_ci95", "latency_ms")
+NAMES = {metric.name for metric in METRICS.values() if metric.when == "metered"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Metered:
         details: Mapping[str, Any],
     ) -> "Metered | None":
         """Those among the figures of an outcome; None where some are missing."""
-        if "energy" not in details or any(name not in metrics for name in METRICS):
+        if "energy" not in details or "latency_ms" not in metrics:
             return None
         return cls(
             trial,
-            {name: metrics[name] for name in METRICS},
-            {name: provenance[name] for name in METRICS if name in provenance},
+            {name: value for name, value in metrics.items() if name in NAMES},
+            {name: text for name, text in provenance.items() if name in NAMES},
             details["energy"],
         )

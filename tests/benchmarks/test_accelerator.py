@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.accelerator import board, epoch
 from benchmarks.kept import Kept
-from ecojax.trial.known import known_beforehand
+from ecojax.models.known import known_beforehand
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = {"jax": "0.11.2"}

@@ -256,7 +256,7 @@ def test_no_model_json_does_more_than_be_refused(original, tmp_path, data):
     (folder / "model.json").write_text(json.dumps(record))
     try:
         model = load(folder)
-        model(np.zeros((1, *model.network.image_shape), np.uint8))
+        model(np.zeros((1, *model.network.input_shape), np.uint8))
     except InputError:
         pass
 

@@ -21,8 +21,8 @@ def make_network() -> MakeNetwork:
         return Network(
             family=name,
             architecture=tuple(family(name).architecture(changes, image_shape).items()),
-            image_shape=image_shape,
-            num_classes=10,
+            input_shape=image_shape,
+            outputs=10,
             mean=(0.3,) * channels,
             std=(0.25,) * channels,
             precision=precision,

@@ -13,13 +13,13 @@ from ecojax.session.ledger import observe
 from ecojax.session.loop import run
 from ecojax.session.rivals import rivals
 from ecojax.space import Float, Int, SearchSpace
-from ecojax.study import Status, StudyStore, Trial
+from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.rungs import Curve, Rival, extrapolate
 
 SPACE = SearchSpace([Float("rate", 1e-4, 1e-1, log=True), Int("width", 8, 64, step=8)])
 OBJECTIVES = ("accuracy", "energy_per_sample_j")
-IMAGES = 200
+ACCURACY = replace(METRICS["accuracy"], count=200)
 
 
 def evaluate(configuration, seed, rivals) -> Outcome:
@@ -33,9 +33,9 @@ def evaluate(configuration, seed, rivals) -> Outcome:
     }
     early = round(0.1 + 0.5 * luck, 2)
     details = {"rungs": [[1, early]]}
-    end = extrapolate(early, 1, rivals.curves, IMAGES)
+    end = extrapolate(ACCURACY, early, 1, rivals.curves)
     cost = {"energy_per_sample_j": metrics["energy_per_sample_j"] - 1e-8}
-    if rivals.beating(end.bound, cost) is not None:
+    if rivals.beating(ACCURACY, end.bound, cost) is not None:
         return Outcome(Status.STOPPED, {**metrics, "expected_accuracy": end.expected}, {}, details, "beaten")
     return Outcome(Status.COMPLETE, {**metrics, "accuracy": round(0.3 + 0.6 * luck, 2)}, {}, details)
 

@@ -8,25 +8,24 @@ import pytest
 from ecojax.data import load
 from ecojax.errors import InputError
 from ecojax.models import FAMILIES
+from ecojax.models.known import known_beforehand
 from ecojax.origins import Origins
 from ecojax.session.conduct import known_of
 from ecojax.session.feasibility import infeasible
 from ecojax.space import Choice, SearchSpace
 from ecojax.tasks import ImageClassification
-from ecojax.tasks.image_classification import ImageInputs
-from ecojax.trial.known import known_beforehand
+from ecojax.tasks.images import ImageInputs
 
-SHAPE = (8, 8, 1)
 ORIGINS = Origins("mine.toml", frozenset({"constraints.parameters"}))
 
 
 def task(families: list[str], **given: object) -> ImageClassification:
-    return ImageClassification(load("digits", train_size=100), families, **given)
+    return ImageClassification(load("digits", train_size=100), families, inference_batch=8, **given)
 
 
 def verdict(of: ImageClassification, bounds) -> str | None:
-    known = known_of(of, 8, list(bounds))
-    return infeasible(of.space, known, bounds, shape=SHAPE, origins=ORIGINS)
+    known = known_of(of, list(bounds))
+    return infeasible(of.space, known, bounds, shaping=of.shaping, origins=ORIGINS)
 
 
 def test_a_bound_on_parameters_that_no_network_meets_is_refused_with_the_smallest() -> None:

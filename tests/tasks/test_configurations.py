@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ecojax.data import ImageDataset, load
+from ecojax.models.known import known_beforehand
 from ecojax.settings import SearchSettings, resolve
 from ecojax.tasks import ImageClassification
-from ecojax.trial.known import known_beforehand
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.toml"))

@@ -9,7 +9,7 @@ from ecojax.models import FAMILIES as FAMILIES_OF_ALL
 from ecojax.origins import Origins
 from ecojax.space import Choice, SearchSpace
 from ecojax.tasks import ImageClassification
-from ecojax.tasks.image_classification import ImageInputs
+from ecojax.tasks.images import ImageInputs
 from ecojax.train.recipe import recipe_parameters, widest_recipe
 
 FAMILIES = ("convnet", "mlp")
@@ -20,8 +20,8 @@ def test_the_default_of_every_shape_of_image_has_a_network_and_a_program(make_da
     task = ImageClassification(make_dataset(40, shape), FAMILIES)
     configuration = task.space.default()
     network = task.network(configuration)
-    assert network.image_shape == shape
-    assert network.num_classes == 3
+    assert network.input_shape == shape
+    assert network.outputs == 3
     assert network.parameters > 0
     assert all(value > 0 for value in network.std)  # a constant channel is not divided by zero
     assert task.program(configuration).batch_size <= 40

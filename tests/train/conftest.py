@@ -8,6 +8,7 @@ import pytest
 
 from ecojax.models import family
 from ecojax.models.network import Network
+from ecojax.train.loss import Classification
 from ecojax.train.program import TrainingProgram
 
 
@@ -38,12 +39,12 @@ def make_program() -> Callable[..., TrainingProgram]:
         network = Network(
             family=name,
             architecture=tuple(family(name).architecture(architecture, (8, 8, 1)).items()),
-            image_shape=(8, 8, 1),
-            num_classes=10,
+            input_shape=(8, 8, 1),
+            outputs=10,
             mean=(0.3,),
             std=(0.37,),
         )
-        return TrainingProgram(network, optimizer, batch_size, max_shift)
+        return TrainingProgram(network, optimizer, batch_size, max_shift, Classification(10))
 
     return make
 

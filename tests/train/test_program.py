@@ -12,7 +12,8 @@ from ecojax.models.network import Weights
 from ecojax.train import compilation
 from ecojax.train import program as program_module
 from ecojax.train.compilation import compiled
-from ecojax.train.program import Judgement, judgement, padded_batches
+from ecojax.train.loss import share_error
+from ecojax.train.program import padded_batches
 
 KEY = jax.random.key(3)
 
@@ -41,15 +42,15 @@ def test_a_perceptron_learns_the_digits(perceptron, digits, on_device, traced) -
     assert int(state.step) == epochs * (1500 // 32)
 
     images, labels = padded_batches(digits.x_validation, digits.y_validation)
-    verdict = judgement(run.evaluate(state.weights, images, labels), len(digits.y_validation))
-    assert verdict.accuracy > 0.9
+    verdict = perceptron.loss.figures(run.evaluate(state.weights, images, labels), len(digits.y_validation))
+    assert verdict["accuracy"] > 0.9
 
     # 297 images in batches of 256 leave 215 places of padding; numpy sees none of them
     logits = np.asarray(run.logits(state.weights, digits.x_validation), np.float64)
-    assert verdict.accuracy == pytest.approx((logits.argmax(1) == digits.y_validation).mean(), abs=1e-9)
+    assert verdict["accuracy"] == pytest.approx((logits.argmax(1) == digits.y_validation).mean(), abs=1e-9)
     log_z = np.log(np.exp(logits).sum(1))
     cross_entropy = log_z - logits[np.arange(297), digits.y_validation]
-    assert verdict.loss == pytest.approx(cross_entropy.mean(), rel=1e-4)
+    assert verdict["validation_loss"] == pytest.approx(cross_entropy.mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 255, 256, 257, 600])
@@ -67,9 +68,9 @@ def test_padding_loses_no_image_and_invents_none(n) -> None:
 
 def test_the_standard_error_is_binomial_with_two_of_each_added() -> None:
     """Agresti and Coull, 1998: 360 of 400 count as 362 of 404, and all of 16 as 18 of 20."""
-    assert Judgement(0.9, 0.3, 400).standard_error == pytest.approx(np.sqrt(362 / 404 * 42 / 404 / 404))
-    assert Judgement(1.0, 0.0, 16).standard_error == pytest.approx(np.sqrt(0.9 * 0.1 / 20))
-    assert Judgement(0.0, 9.0, 16).standard_error == pytest.approx(np.sqrt(0.1 * 0.9 / 20))
+    assert share_error(0.9, 400) == pytest.approx(np.sqrt(362 / 404 * 42 / 404 / 404))
+    assert share_error(1.0, 16) == pytest.approx(np.sqrt(0.9 * 0.1 / 20))
+    assert share_error(0.0, 16) == pytest.approx(np.sqrt(0.1 * 0.9 / 20))
 
 
 CONVNET = {"stages": 1, "width": 8, "block": "depthwise", "norm": "batch", "pooling": "stride"}

@@ -25,7 +25,7 @@ def make_evaluator(digits) -> Callable[..., Evaluator]:
         *,
         epochs: int = 2,
         meter=None,
-        rungs=(),
+        early_stop=False,
         compile_threads=None,
         compile_beside=None,
         pack=False,
@@ -34,13 +34,18 @@ def make_evaluator(digits) -> Callable[..., Evaluator]:
         tables = {
             "sgd_learning_rate": {"type": "float", "low": 0.01, "high": 1e12, "log": True, "default": 0.1}
         }
-        task = ImageClassification(digits, ("mlp",), tables=tables, pins={**PINS, "optimizer": "sgd", **pins})
+        task = ImageClassification(
+            digits,
+            ("mlp",),
+            epochs=epochs,
+            inference_batch=16,
+            tables=tables,
+            pins={**PINS, "optimizer": "sgd", **pins},
+        )
         return Evaluator(
             task,
             meter or ModeledMeter(10.0),
-            epochs=epochs,
-            rungs=rungs,
-            inference_batch=16,
+            early_stop=early_stop,
             energy_ci=0.3,
             compile_threads=compile_threads,
             compile_beside=compile_beside,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ecojax.trial.compilation import PROGRAMS_KEPT, Compiler, Executables
+from ecojax.tasks.supervised.training import SupervisedTraining
+from ecojax.trial.compilation import PROGRAMS_KEPT, Compiler
 from ecojax.trial.upcoming import Upcoming
 
 
@@ -29,27 +30,50 @@ class Lowered:
         return self.name
 
 
-def compiler(*, threads: int, seconds: float = 0.0) -> tuple[Compiler, list[str]]:
+PARTS = ("epoch", "evaluate", "init")
+
+
+class Training:
+    """Something to compile whose programs are texts."""
+
+    def __init__(self, program: str, seconds: float, log: list[str]):
+        self.program, self.seconds, self.log = program, seconds, log
+
+    def lowered(self) -> dict[str, Lowered]:
+        if self.program.startswith("unbuilt"):
+            raise ValueError(self.program)
+        return {part: Lowered(f"{self.program} {part}", self.seconds, self.log) for part in PARTS}
+
+
+class Compiled:
+    """A compiler that is called with programs."""
+
+    def __init__(self, compiler: Compiler, seconds: float, log: list[str]):
+        self.compiler, self.seconds, self.log = compiler, seconds, log
+
+    def __call__(self, program: str, upcoming: list[str] = ()) -> dict[str, str]:
+        def training(of: str) -> Training:
+            return Training(of, self.seconds, self.log)
+
+        return self.compiler(training(program), [training(other) for other in upcoming])
+
+    def __getattr__(self, name: str):
+        return getattr(self.compiler, name)
+
+
+def compiler(*, threads: int, seconds: float = 0.0, beside: bool = False) -> tuple[Compiled, list[str]]:
     log: list[str] = []
-
-    def lower(program) -> Executables:
-        if program.startswith("unbuilt"):
-            raise ValueError(program)
-        return Executables(
-            *(Lowered(f"{program} {part}", seconds, log) for part in ("init", "epoch", "evaluate"))
-        )
-
-    return Compiler(lower, threads=threads), log
+    return Compiled(Compiler(threads=threads, beside=beside), seconds, log), log
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_one_shape_a_thread_is_compiled_at_once_and_none_twice(threads) -> None:
     compiled, log = compiler(threads=threads)
     upcoming = ["b", "a", "b", "c", "d", "e"]
-    assert compiled("a", upcoming) == Executables("a init", "a epoch", "a evaluate")
+    assert compiled("a", upcoming) == {part: f"a {part}" for part in PARTS}
     assert {name.split()[0] for name in log} == set("abcde"[:threads])
     for name in "edcba":
-        assert compiled(name, upcoming).epoch == f"{name} epoch"
+        assert compiled(name, upcoming)["epoch"] == f"{name} epoch"
     assert sorted(log) == sorted(
         f"{name} {part}" for name in "abcde" for part in ("init", "epoch", "evaluate")
     )
@@ -58,16 +82,16 @@ def test_one_shape_a_thread_is_compiled_at_once_and_none_twice(threads) -> None:
 @pytest.mark.parametrize("bad", ["bad", "unbuilt"])
 def test_what_goes_wrong_with_an_upcoming_shape_is_its_own_affair(bad) -> None:
     compiled, _ = compiler(threads=3)
-    assert compiled("a", [bad, "b"]).init == "a init"
+    assert compiled("a", [bad, "b"])["init"] == "a init"
     with pytest.raises((MemoryError, ValueError), match=bad):
         compiled(bad)
-    assert compiled("b").init == "b init"
+    assert compiled("b")["init"] == "b init"
 
 
 def test_what_was_not_seen_for_long_is_dropped_and_never_what_is_needed() -> None:
     compiled, log = compiler(threads=PROGRAMS_KEPT * 2)
     names = [f"p{number}" for number in range(PROGRAMS_KEPT * 2)]
-    assert compiled(names[0], names).init == "p0 init"
+    assert compiled(names[0], names)["init"] == "p0 init"
     assert len(log) == 3 * PROGRAMS_KEPT
     for name in names:
         compiled(name)
@@ -90,12 +114,12 @@ def test_an_interrupt_while_compiling_begins_nothing_more_and_leaves_no_thread()
     timer.join()
     assert len(log) == 2  # two at a time, and no third
     assert threading.active_count() == before
-    assert compiled("a").init == "a init"  # nothing half done is kept
+    assert compiled("a")["init"] == "a init"  # nothing half done is kept
 
 
 @pytest.mark.usefixtures("unmetered")
 def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_evaluator) -> None:
-    trained = []
+    trained, monkeypatch = [], pytest.MonkeyPatch()
     for threads, upcoming in ((1, False), (4, True)):
         evaluator = make_evaluator(epochs=1, compile_threads=threads)
         configuration = evaluator.task.space.default()
@@ -103,9 +127,14 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
         following = [Upcoming(other, 4) for other in others]
         trained.append([evaluator(configuration, 3, upcoming=following if upcoming else ())])
         lowerings = []
-        lower = evaluator._compiled._lower
-        evaluator._compiled._lower = lambda program: lowerings.append(program) or lower(program)  # noqa: B023
+
+        def counted(self, lowered=SupervisedTraining.lowered, count=lowerings.append):
+            count(self)
+            return lowered(self)
+
+        monkeypatch.setattr(SupervisedTraining, "lowered", counted)
         trained[-1].append(evaluator(others[0], 4))
+        monkeypatch.undo()
         assert len(lowerings) == (not upcoming)  # compiled ahead, or now
     for one, other in zip(*trained, strict=True):
         assert one.metrics["accuracy"] == other.metrics["accuracy"]
@@ -114,9 +143,8 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
             np.testing.assert_array_equal(other.arrays[name], array)
 
 
-def beside(*, threads: int, seconds: float) -> tuple[Compiler, list[str]]:
-    compiled, log = compiler(threads=threads, seconds=seconds)
-    return Compiler(compiled._lower, threads=threads, beside=True), log
+def beside(*, threads: int, seconds: float) -> tuple[Compiled, list[str]]:
+    return compiler(threads=threads, seconds=seconds, beside=True)
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -128,13 +156,13 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 def test_what_comes_next_compiles_beside_what_follows() -> None:
     compiled, log = beside(threads=2, seconds=0.05)
-    assert compiled("a", ["b", "c", "a", "b"]) == Executables("a init", "a epoch", "a evaluate")
+    assert compiled("a", ["b", "c", "a", "b"]) == {part: f"a {part}" for part in PARTS}
     assert not {"b evaluate", "c evaluate"} & set(log)  # nobody waited for them
     assert compiled.busy
     assert eventually(lambda: not compiled.busy)
     assert len(log) == 9
-    assert compiled("c").epoch == "c epoch"
-    assert compiled("b").epoch == "b epoch"
+    assert compiled("c")["epoch"] == "c epoch"
+    assert compiled("b")["epoch"] == "b epoch"
     assert len(log) == 9
     compiled.close()
 
@@ -155,7 +183,7 @@ def test_what_goes_wrong_beside_shows_when_its_turn_comes(bad) -> None:
     compiled, _ = beside(threads=2, seconds=0.0)
     compiled("a", [bad, "b"])
     assert eventually(lambda: not compiled.busy)
-    assert compiled("b").init == "b init"
+    assert compiled("b")["init"] == "b init"
     with pytest.raises((MemoryError, ValueError), match=bad):
         compiled(bad)
     compiled.close()

@@ -11,6 +11,7 @@ import pytest
 from ecojax.energy import ModeledMeter, Reading
 from ecojax.errors import MeterError
 from ecojax.study import METRICS, Status
+from ecojax.tasks.supervised.candidate import SupervisedCandidate
 from ecojax.trial import evaluator as evaluator_module
 from ecojax.trial.rungs import Curve, Rival, Rivals
 
@@ -89,7 +90,7 @@ def test_the_same_configuration_and_seed_give_the_same_weights(evaluator, make_e
 
 
 def test_what_is_known_beforehand_is_what_is_found(evaluator, outcome) -> None:
-    known = evaluator.known_beforehand(evaluator.task.space.default())
+    known = evaluator.task.candidate(evaluator.task.space.default()).known()
     assert known == {name: outcome.metrics[name] for name in ("parameters", "flops")}
 
 
@@ -99,10 +100,10 @@ def test_test_accuracy_is_the_share_of_right_answers(evaluator, outcome, digits)
     network = evaluator.task.network(configuration)
     logits = np.asarray(network.logits(network.from_arrays(outcome.arrays), images))
     expected = (logits.argmax(1) == labels).mean()
-    assert evaluator.test_accuracy(configuration, outcome.arrays, (images, labels)) == pytest.approx(expected)
-    validation = digits.x_validation, digits.y_validation
-    found = evaluator.test_accuracy(configuration, outcome.arrays, validation)
-    assert found == pytest.approx(outcome.metrics["accuracy"])
+    on_test = evaluator.judge(configuration, outcome.arrays, "test")
+    assert on_test["accuracy"] == pytest.approx(expected)
+    on_validation = evaluator.judge(configuration, outcome.arrays, "validation")
+    assert on_validation["accuracy"] == pytest.approx(outcome.metrics["accuracy"])
 
 
 @pytest.mark.usefixtures("unmetered")
@@ -112,7 +113,7 @@ def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
         "jitted",
         property(lambda _: pytest.fail("asked for a compilation")),
     )
-    monkeypatch.setattr(evaluator, "known_beforehand", lambda _: {"parameters": 1, "flops": 1.0})
+    monkeypatch.setattr(SupervisedCandidate, "known", lambda _: {"parameters": 1, "flops": 1.0})
     configuration = {**evaluator.task.space.default(), "weight_decay": 1e-2, "dropout": 0.4, "flip": True}
     assert evaluator(configuration, 1).status is Status.COMPLETE
 
@@ -123,15 +124,19 @@ def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
 @pytest.mark.usefixtures("unmetered")
 def test_looking_at_rungs_changes_nothing_but_the_record(make_evaluator, outcome) -> None:
     """Nor do rivals that do not beat it."""
-    evaluator = make_evaluator(rungs=(1, 2))
-    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({1: 0.01}, 0.02)] * 8)
+    evaluator = make_evaluator(early_stop=True)
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({0.5: 0.01}, 0.02)] * 8)
     for met in ((), (rivals,)):
         again = evaluator(evaluator.task.space.default(), 7, *met)
         assert again.status is Status.COMPLETE
-        assert again.metrics["epochs"] == 2
-        ((epoch, early),) = again.details["rungs"]  # the end is no rung
-        assert epoch == 1
-        assert 0 < early < 1
+        assert again.metrics["trained_share"] == 1
+        rungs = dict(again.details["rungs"])
+        assert list(rungs) == [
+            0.111111,
+            0.333333,
+            0.5,
+        ]  # two within the first pass, then its end; the last is no rung
+        assert 0 < rungs[0.5] < 1
         assert again.metrics["accuracy"] == outcome.metrics["accuracy"]
         for name, array in outcome.arrays.items():
             np.testing.assert_array_equal(again.arrays[name], array)
@@ -139,14 +144,14 @@ def test_looking_at_rungs_changes_nothing_but_the_record(make_evaluator, outcome
 
 @pytest.mark.usefixtures("unmetered")
 def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluator) -> None:
-    evaluator = make_evaluator(epochs=4, rungs=(1, 2))
+    evaluator = make_evaluator(epochs=4, early_stop=True)
     # curves that hardly rise, and a rival that is perfect at less energy
-    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({2: 0.98}, 0.99)] * 8)
+    rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({0.5: 0.98}, 0.99)] * 8)
     stopped = evaluator(evaluator.task.space.default(), 7, rivals)
     assert stopped.status is Status.STOPPED
-    assert stopped.metrics["epochs"] == 2
-    assert [epoch for epoch, _ in stopped.details["rungs"]] == [1, 2]
-    assert "after 2 of 4 epochs" in stopped.error
+    assert stopped.metrics["trained_share"] == 0.5
+    assert [share for share, _ in stopped.details["rungs"]] == [0.111111, 0.25, 0.5]
+    assert "after 50 % of the training accuracy was" in stopped.error
     assert "trial 9 has 1.0000" in stopped.error
     assert stopped.arrays is None
     assert "accuracy" not in stopped.metrics  # it has none: that of a whole training

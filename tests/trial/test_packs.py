@@ -9,26 +9,26 @@ import pytest
 
 from ecojax.energy import ModeledMeter
 from ecojax.study import Status
-from ecojax.train.packing import PackedProgram
-from ecojax.trial.compilation import Executables
-from ecojax.trial.packs import Member, Progress, lowered, train
+from ecojax.trial.packs import Member, Progress, train
+from ecojax.trial.rungs import rungs
 
 RATES = (0.1, 0.05, 0.2)
 EPOCHS = 2
+HALF = {6: 0.5}  # after the first of two epochs of six steps
 
 
 class StopAt(Progress):
-    def __init__(self, epoch: int):
-        self.epoch, self.seen = epoch, []
+    def __init__(self, share: float):
+        self.share, self.seen = share, []
 
-    def reached(self, epoch: int, accuracy: float) -> bool:
-        self.seen.append(epoch)
-        return epoch >= self.epoch
+    def reached(self, share: float, quality: float) -> bool:
+        self.seen.append(share)
+        return share >= self.share
 
 
 @pytest.fixture(scope="module")
 def evaluator(make_evaluator):
-    return make_evaluator(epochs=EPOCHS, rungs=(1,), norm="none")
+    return make_evaluator(epochs=EPOCHS, early_stop=True, norm="none")
 
 
 @pytest.fixture(scope="module")
@@ -37,31 +37,23 @@ def configurations(evaluator):
 
 
 @pytest.fixture(scope="module")
-def packed(evaluator, configurations):
+def packed(make_evaluator, evaluator, configurations):
     """Trains a pack of those three; `rates` and `progress` change some."""
-    pack = PackedProgram(evaluator.task.program(configurations[0]), 3, "map")
-    data = evaluator._images, evaluator._labels, evaluator._validation
-    recipes = [evaluator.task.recipe(configuration).numbers for configuration in configurations]
-    programs = lowered(pack, recipes[0].keys(), *data)
-    run = Executables(*(getattr(programs, name).compile() for name in ("init", "epoch", "evaluate")))
 
-    def trained(*, rates=RATES, progress=(), epochs=EPOCHS, meter=None, rungs=(1,)):
-        members = [
-            Member(numbers | {"learning_rate": rate}, seed)
-            for seed, (numbers, rate) in enumerate(zip(recipes, rates, strict=True))
-        ]
-        members = [
-            Member(m.numbers, m.seed, dict(progress)[i]) if i in dict(progress) else m
-            for i, m in enumerate(members)
-        ]
-        return train(pack, run, members, *data, epochs=epochs, rungs=rungs, meter=meter or ModeledMeter(10.0))
+    def trained(*, rates=RATES, progress=(), epochs=EPOCHS, meter=None, rungs=HALF):
+        task = evaluator.task if epochs == EPOCHS else make_evaluator(epochs=epochs, norm="none").task
+        changed = [one | {"sgd_learning_rate": rate} for one, rate in zip(configurations, rates, strict=True)]
+        trainings = [task.candidate(configuration).training() for configuration in changed]
+        pack = trainings[0].packing().pack("map", trainings)
+        members = [Member(seed, dict(progress).get(seed, Progress())) for seed in range(len(rates))]
+        return train(pack, members, quality="accuracy", rungs=rungs, meter=meter or ModeledMeter(10.0))
 
     return trained
 
 
 @pytest.fixture(scope="module")
 def trainings(packed):
-    return packed()
+    return packed(rungs=rungs(12, 6))
 
 
 @pytest.mark.usefixtures("unmetered")
@@ -69,10 +61,12 @@ def test_the_record_is_that_of_the_evaluator_alone(evaluator, configurations, tr
     for seed, (configuration, training) in enumerate(zip(configurations, trainings, strict=True)):
         alone = evaluator(configuration, seed)
         assert alone.status is Status.COMPLETE
-        assert training.epochs == alone.metrics["epochs"]
-        assert training.verdict.accuracy == pytest.approx(alone.metrics["accuracy"], abs=0.005)
-        assert training.verdict.standard_error == pytest.approx(alone.metrics["accuracy_se"], rel=0.02)
-        assert training.verdict.loss == pytest.approx(alone.metrics["validation_loss"], rel=1e-3)
+        assert training.steps == EPOCHS * (200 // 32)
+        assert training.verdict["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.005)
+        assert training.verdict["accuracy_se"] == pytest.approx(alone.metrics["accuracy_se"], rel=0.02)
+        assert training.verdict["validation_loss"] == pytest.approx(
+            alone.metrics["validation_loss"], rel=1e-3
+        )
         assert list(map(list, training.rungs.items())) == pytest.approx(
             np.array(alone.details["rungs"]), abs=0.005
         )
@@ -84,25 +78,25 @@ def test_the_record_is_that_of_the_evaluator_alone(evaluator, configurations, tr
 
 def test_members_that_end_early_leave_the_others_as_they_were(packed, trainings) -> None:
     """One diverges, one is beaten at its first rung; each says so, and the third is the same to the bit."""
-    beaten = StopAt(1)
-    diverged, stopped, whole = packed(rates=(1e30, *RATES[1:]), progress=[(1, beaten)], rungs=(1, 2))
-    assert re.fullmatch(r"the training loss is (nan|inf) in epoch 1 of 2", diverged.diverged)
-    assert (diverged.epochs, diverged.rungs, diverged.arrays) == (1, {}, None)
-    assert (stopped.beaten, stopped.epochs, beaten.seen) == (True, 1, [1])
+    beaten = StopAt(0.5)
+    diverged, stopped, whole = packed(rates=(1e11, *RATES[1:]), progress=[(1, beaten)])
+    assert re.fullmatch(r"the training loss is (nan|inf) by step 6 of 12", diverged.diverged)
+    assert (diverged.steps, diverged.rungs, diverged.arrays) == (6, {}, None)
+    assert (stopped.beaten, stopped.steps, beaten.seen) == (True, 6, [0.5])
     assert (stopped.arrays, stopped.verdict) == (None, None)
-    assert stopped.rungs == trainings[1].rungs
-    assert whole.epochs == EPOCHS
-    assert whole.rungs.keys() == {1}  # the end is no rung
+    assert stopped.rungs == {0.5: trainings[1].rungs[0.5]}
+    assert whole.steps == 12
+    assert whole.rungs.keys() == {0.5}
     for name, array in whole.arrays.items():
         np.testing.assert_array_equal(array, trainings[2].arrays[name])
 
 
 def test_a_pack_ends_when_nobody_is_left(packed) -> None:
     """Nine epochs are asked for, and one is trained."""
-    lone = StopAt(1)
-    trainings = packed(progress=[(i, lone) for i in range(3)], epochs=9, rungs=(1, 2, 3))
-    assert [training.epochs for training in trainings] == [1, 1, 1]
-    assert lone.seen == [1, 1, 1]
+    lone = StopAt(0.1)
+    trainings = packed(progress=[(i, lone) for i in range(3)], epochs=9, rungs=rungs(54, 6))
+    assert [training.steps for training in trainings] == [6, 6, 6]
+    assert lone.seen == [pytest.approx(1 / 9, abs=1e-6)] * 3
 
 
 def test_members_share_what_the_pack_took(packed) -> None:
@@ -121,8 +115,7 @@ def test_arrays_of_a_member_are_its_own(trainings) -> None:
 
 
 def test_a_pack_that_is_not_full_is_refused(evaluator, configurations) -> None:
-    pack = PackedProgram(evaluator.task.program(configurations[0]), 3, "map")
-    data = evaluator._images, evaluator._labels, evaluator._validation
-    members = [Member(evaluator.task.recipe(configurations[0]).numbers, 0)] * 2
+    trainings = [evaluator.task.candidate(configuration).training() for configuration in configurations]
+    pack = trainings[0].packing().pack("map", trainings)
     with pytest.raises(ValueError, match="a pack of 3 was given 2 members"):
-        train(pack, pack.jitted, members, *data, epochs=1, meter=ModeledMeter(10.0))
+        train(pack, [Member(0)] * 2, quality="accuracy", rungs={}, meter=ModeledMeter(10.0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecojax.study import Status, Trial
-from ecojax.trial.parent import Parent, nearest
+from ecojax.tasks.task import Parent
 
 
 def trial(number: int, accuracy: float, configuration, *, status=Status.COMPLETE, **changes) -> Trial:
@@ -20,7 +20,7 @@ def evaluator(make_evaluator):
 
 def test_the_most_similar_network_is_the_parent_then_the_most_accurate(evaluator) -> None:
     own = evaluator.task.space.default()
-    assert nearest(evaluator.task, own, []) is None
+    assert evaluator.task.parent(own, []) is None
     trials = [
         trial(0, 0.9, own, hidden_width=8, activation="gelu"),
         trial(1, 0.5, own, hidden_width=64),
@@ -29,8 +29,8 @@ def test_the_most_similar_network_is_the_parent_then_the_most_accurate(evaluator
         trial(4, 0.99, own, status=Status.STOPPED),
         trial(5, 0.99, own, family="linear"),
     ]
-    assert nearest(evaluator.task, own, trials).id == 2
-    assert nearest(evaluator.task, own, [*trials, trial(6, 0.1, own, sgd_learning_rate=0.5)]).id == 6
+    assert evaluator.task.parent(own, trials).id == 2
+    assert evaluator.task.parent(own, [*trials, trial(6, 0.1, own, sgd_learning_rate=0.5)]).id == 6
 
 
 @pytest.mark.usefixtures("unmetered")

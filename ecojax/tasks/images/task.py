@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from ecojax.origins import Origins
 from ecojax.space import Choice, SearchSpace
 from ecojax.space.tables import explain
 from ecojax.tasks.composition import compose_space, family_parameters
-from ecojax.train.recipe import ALWAYS_ACTIVE, Recipe, recipe_parameters, widest_recipe
+from ecojax.tasks.supervised.task import Supervised, largest
+from ecojax.train.recipe import ALWAYS_ACTIVE, recipe_parameters, widest_recipe
 from ecojax.wording import option
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class ImageInputs:
         return Network(
             family=chosen.name,
             architecture=tuple(chosen.architecture(configuration, self.image_shape).items()),
-            image_shape=self.image_shape,
-            num_classes=len(self.class_names),
+            input_shape=self.image_shape,
+            outputs=len(self.class_names),
             mean=self.mean,
             std=self.std,
             precision=precision,
@@ -68,9 +69,10 @@ class ImageInputs:
 
 
 @dataclass(frozen=True)
-class ImageClassification:
+class ImageClassification(Supervised):
     """The task of telling `dataset`'s classes apart, in `precision` ("float32" or "bfloat16").
 
+    `epochs` are the passes over the training images, `inference_batch` the images of one metered call.
     `tables` and `pins` change the default space, as a configuration file's `[space]` and `[pin]` do; `source`
     says where they came from, in errors.
     """
@@ -78,9 +80,13 @@ class ImageClassification:
     dataset: ImageDataset
     families: Sequence[str]
     precision: str = "float32"
+    epochs: int = 10
+    inference_batch: int = 64
     tables: Mapping[str, Any] | None = None
     pins: Mapping[str, Any] | None = None
     source: str | Origins = "the search settings"
+
+    samples = "images"
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -151,15 +157,42 @@ class ImageClassification:
             std=tuple(max(float(value), 1e-3) for value in data.std),  # a constant channel stays finite
         )
 
+    @property
+    def searched(self) -> str:
+        return ", ".join(dict.fromkeys(self.families))
+
+    @property
+    def shaping(self) -> dict[str, bool]:
+        parameter, shape = self.space["family"], self.dataset.image_shape
+        assert isinstance(parameter, Choice)
+        found = {parameter.name: False}
+        for chosen in (family(str(name)) for name in parameter.choices):
+            for one in chosen.parameters(shape):
+                found[one.name] = one.name in chosen.grows and found.get(one.name, True)
+        return found
+
+    def in_precision(self, precision: str) -> "ImageClassification":
+        return replace(self, precision=precision)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "dataset_title": self.dataset.title,
+            "dataset_version": self.dataset.version,
+            "dataset_source": self.dataset.source,
+            "splits": self.dataset.splits,
+            "chance_accuracy": self.dataset.chance_accuracy,
+            "digests": self.dataset.digests,
+            "inputs": self.inputs.to_record(),
+            "space_records": self.space.to_records(),
+        }
+
     def network(self, configuration: Mapping[str, Any]) -> "Network":
         """The network of a configuration. Those that differ in training only have equal ones."""
         return self.inputs.network(configuration, self.precision)
 
-    def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
-        return Recipe.from_configuration(configuration)
-
     def program(self, configuration: Mapping[str, Any]) -> "TrainingProgram":
         """The program that trains a configuration; equal programs share one compilation."""
+        from ecojax.train.loss import Classification
         from ecojax.train.program import TrainingProgram
 
         recipe = self.recipe(configuration)
@@ -167,12 +200,9 @@ class ImageClassification:
             self.network(configuration),
             recipe.optimizer,
             recipe.batch_size,
-            max_shift=math.ceil(self._most("crop")),
-            absent=frozenset(name for name in ("flip", "crop", "cutout", "dropout") if not self._most(name)),
+            max_shift=math.ceil(largest(self.space, "crop")),
+            loss=Classification(len(self.dataset.class_names)),
+            absent=frozenset(
+                name for name in ("flip", "crop", "cutout", "dropout") if not largest(self.space, name)
+            ),
         )
-
-    def _most(self, name: str) -> float:
-        """The largest value that a number of the recipe takes in the space; a pin may exceed the default."""
-        parameter = self.space[name]
-        values = parameter.choices if isinstance(parameter, Choice) else (parameter.high,)
-        return max(float(value) for value in values)

@@ -9,9 +9,10 @@ import pytest
 
 from ecojax.models import family
 from ecojax.models.network import Network
+from ecojax.train import packing_probe
+from ecojax.train.loss import Classification
+from ecojax.train.packing_probe import Probe, Speed, probe
 from ecojax.train.program import TrainingProgram
-from ecojax.trial import packing_probe
-from ecojax.trial.packing_probe import Probe, Speed, probe
 
 BATCH = 16
 NUMBERS = dict.fromkeys(
@@ -28,7 +29,7 @@ NUMBERS |= {"learning_rate": 0.01, "adamw_learning_rate": 0.01, "norm_rate": 1.0
 def program() -> TrainingProgram:
     architecture = tuple(family("linear").architecture({}, (4, 4, 1)).items())
     network = Network("linear", architecture, (4, 4, 1), 10, (0.5,), (0.5,))
-    return TrainingProgram(network, "sgd", BATCH, 1)
+    return TrainingProgram(network, "sgd", BATCH, 1, Classification(10))
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from ecojax.train.memory import free_bytes, needed_bytes, require
 from ecojax.train.packing import PackedProgram, Way
 from ecojax.train.program import TrainingProgram, TrainState
-from ecojax.trial.memory import free_bytes, needed_bytes, require
 
 WORTH_PACKING = 1.1  # times as fast as alone: members of a pack wait for one another, and cannot be stopped
 PILOT_STEPS = 2

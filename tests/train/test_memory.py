@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from ecojax.trial.memory import free_bytes, needed_bytes, require
+from ecojax.train.memory import free_bytes, needed_bytes, require
 
 
 def test_a_program_needs_its_results_and_what_it_works_with() -> None:

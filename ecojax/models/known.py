@@ -4,25 +4,24 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecojax.models.network import Network
+    from ecojax.models.network import FlaxNetwork
 
 KNOWN_BEFOREHAND = ("parameters", "flops")
 
 
 def known_beforehand(
-    network: "Network", inference_batch: int, names: Collection[str] = KNOWN_BEFOREHAND
+    network: "FlaxNetwork", inference_batch: int, names: Collection[str] = KNOWN_BEFOREHAND
 ) -> dict[str, float]:
     """Parameters, and flops of one inference within a batch of that size: of matrix products and convolutions.
 
     With `names` that leave flops out, nothing is traced.
     """
     import jax
-    import jax.numpy as jnp
 
     from ecojax.models.flops import count_flops
 
     if "flops" not in names:
         return {"parameters": network.parameters}
-    images = jax.ShapeDtypeStruct((inference_batch, *network.image_shape), jnp.uint8)
-    flops = count_flops(network.logits, network.abstract_weights, images)
+    batch = jax.ShapeDtypeStruct((inference_batch, *network.input_shape), network.input_type)
+    flops = count_flops(network.logits, network.abstract_weights, batch)
     return {"parameters": network.parameters, "flops": flops / inference_batch}

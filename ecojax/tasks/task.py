@@ -1,0 +1,203 @@
+"""What a search needs of whatever is tuned: the Task protocol. Imports neither JAX nor the engine.
+
+A task turns a configuration into a candidate. The evaluator meters the candidate's inference, runs its training in
+steps, and judges it; it knows nothing else of what is trained.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ecojax.space import SearchSpace
+    from ecojax.study import Metric, Trial
+
+Configuration = Mapping[str, Any]
+Arrays = Mapping[str, "np.ndarray"]
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A program whose energy is metered: `fn(state, batch)`, called on every batch of `ring` in turn.
+
+    ring: arrays `[ring, ...]`, at least two different batches. unit: what a call handles `count` of, as in "sample"
+    or "token"; the energy metric is named after it.
+    """
+
+    fn: Callable[[Any, Any], Any]
+    state: Any
+    ring: Any
+    unit: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A finished trial in plain values: its number, configuration, and trained weights by name."""
+
+    trial: int
+    configuration: Configuration
+    arrays: Arrays
+
+
+class Training(Protocol):
+    """A training that can be cut after any step. It computes only in `start`, `advance`, `judge` and `arrays`.
+
+    Attributes:
+        steps: of the whole training. pass_steps: of one pass over the data; rungs fall on whole passes where they can.
+        program: equal for trainings that share their compiled programs; None where nothing is compiled ahead.
+    """
+
+    steps: int
+    pass_steps: int
+
+    @property
+    def program(self) -> Hashable | None: ...
+
+    def lowered(self) -> Mapping[str, Any]:
+        """The programs to compile, by name, the longest compilation first; `start` among them."""
+        ...
+
+    def use(self, compiled: Mapping[str, Any]) -> None:
+        """Takes the compiled programs of `lowered`, by the same names, for all calls that follow."""
+        ...
+
+    def start(self, seed: int, parent: Parent | None = None) -> Any:
+        """The state before the first step; with a parent, its weights where they fit."""
+        ...
+
+    def advance(self, state: Any, first: int, end: int) -> tuple[Any, float]:
+        """The state after the steps from `first` to before `end`, and their mean loss. `state` is used up."""
+        ...
+
+    def judge(self, state: Any) -> Mapping[str, float]:
+        """The metrics of the state on the validation split."""
+        ...
+
+    def arrays(self, state: Any) -> dict[str, "np.ndarray"]:
+        """The state's weights by name, to be stored."""
+        ...
+
+    def packing(self) -> "Packing | None":
+        """How trainings of this program can be run together; None where they cannot."""
+        ...
+
+
+class Packing(Protocol):
+    """How trainings that share a program are run together."""
+
+    def probe(self) -> Any:
+        """Tries the ways of packing and gives the speeds found, an `ecojax.train.packing_probe.Probe`.
+
+        Raises MemoryError where even one training does not fit.
+        """
+        ...
+
+    def pack(self, way: str, trainings: Sequence[Training]) -> "Pack":
+        """The trainings, of one program, as one. Raises MemoryError where they do not fit together."""
+        ...
+
+
+class Pack(Protocol):
+    """Several trainings as one: the methods of a `Training`, with a value a member."""
+
+    size: int
+    way: str
+    steps: int
+    pass_steps: int
+
+    def start(self, seeds: Sequence[int]) -> Any: ...
+
+    def advance(self, state: Any, first: int, end: int) -> tuple[Any, "np.ndarray"]: ...
+
+    def judge(self, state: Any) -> Sequence[Mapping[str, float]]: ...
+
+    def arrays(self, state: Any) -> Sequence[dict[str, "np.ndarray"]]: ...
+
+
+class Candidate(Protocol):
+    """One configuration, built.
+
+    As text it says what was built: "mlp of 2410 parameters".
+
+    Attributes:
+        signature: equal for candidates whose inferences are one program; they share one energy figure.
+    """
+
+    @property
+    def signature(self) -> Hashable: ...
+
+    def known(self, names: Iterable[str] | None = None) -> Mapping[str, float]:
+        """The metrics that are known once the candidate is built, or those of them that are named."""
+        ...
+
+    def inference(self, state: Any = None, arrays: Arrays | None = None) -> Inference | None:
+        """What is metered, with the weights of a training's `state`, stored `arrays` or fresh ones; None for nothing.
+
+        Give one of the two, or neither.
+        """
+        ...
+
+    def training(self) -> Training | None:
+        """The training; None where there is nothing to train."""
+        ...
+
+    def judge(self, arrays: Arrays, split: Split) -> Mapping[str, float]:
+        """The metrics of stored weights on a split, named as on the validation split."""
+        ...
+
+
+class Task(Protocol):
+    """What is tuned.
+
+    Attributes:
+        metrics: what its trials record besides what every trial does. The first that is known only after training is
+            the quality, by which rungs stop trials and displays show progress.
+        space: the configurations. searched: what the space ranges over, in a few words: "convnet, mlp".
+        summary: the data or what else is judged on, in a line.
+        provenance: where the task's own figures come from, by metric: "measured (288 validation images)".
+        shaping: the parameters that shape a candidate, and whether its size and FLOPs only ever grow with them; None
+            where that is not known. Candidates that differ in other parameters only have equal `known` metrics.
+    """
+
+    @property
+    def metrics(self) -> Sequence["Metric"]: ...
+
+    @property
+    def space(self) -> "SearchSpace": ...
+
+    @property
+    def provenance(self) -> Mapping[str, str]: ...
+
+    @property
+    def searched(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def shaping(self) -> Mapping[str, bool] | None: ...
+
+    def candidate(self, configuration: Configuration) -> Candidate:
+        """The candidate of a configuration. Raises whatever is wrong with the configuration; the trial is `invalid`."""
+        ...
+
+    def parent(self, configuration: Configuration, finished: Iterable["Trial"]) -> "Trial | None":
+        """The finished trial to inherit weights from; None where none fits."""
+        ...
+
+    def in_precision(self, precision: str) -> "Task":
+        """The same task, computed in "float32" or "bfloat16"."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the figures depend on, in plain values: stored with the study, and compared when it goes on."""
+        ...
+
+
+def quality(task: Task) -> "Metric":
+    """The metric that is known only after training and comes first."""
+    return next(metric for metric in task.metrics if metric.when == "trained")
