@@ -1,0 +1,190 @@
+"""A user's own model, loss, metrics and optimizer, trained on a dataset."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecojax.errors import InputError
+from ecojax.space import Parameter, SearchSpace
+from ecojax.study import METRICS, Metric
+from ecojax.tasks.composition import compose_space
+from ecojax.tasks.supervised.task import Supervised, largest
+from ecojax.train.recipe import Recipe, augmentation_parameters, learning_parameters
+
+if TYPE_CHECKING:
+    from ecojax.models.own import Builder, OwnNetwork
+    from ecojax.train.loss import Loss
+    from ecojax.train.program import TrainingProgram
+
+NOT_TUNED = "batch_size"  # the parameter of ours that every training needs, whatever the optimizer
+
+
+@dataclass(frozen=True)
+class OwnModel(Supervised):
+    """The task of training the model that `build(configuration, rngs)` gives.
+
+    Args:
+        dataset: what it learns; labels that are whole numbers are classes, others are targets.
+        parameters: of the user's own, by which models differ. What else is tuned is the recipe (optimizer, schedule,
+            batch size; with `augment` also flips, crops and cutout of images), unless `optimizer` is given: then of
+            the recipe only the batch size is.
+        loss: `loss(outputs, y)`, a number or one a sample; by default cross-entropy or squared error.
+        scores: metrics `metric(outputs, y)` of the validation split, with "maximize" or "minimize", by name; the first
+            is the quality. By default the accuracy, or R².
+        optimizer: an optax transformation, or a function of a configuration (and the number of steps) to one.
+        pins, tables: as in a configuration file.
+    """
+
+    dataset: Any
+    build: "Builder"
+    parameters: tuple[Parameter, ...]
+    loss: Callable[..., Any] | None = None
+    scores: tuple[tuple[str, Callable[..., Any], str], ...] = ()
+    optimizer: Any = None
+    augment: bool = False
+    epochs: int = 10
+    inference_batch: int = 64
+    precision: str = "float32"
+    tables: Mapping[str, Any] | None = None
+    pins: Mapping[str, Any] | None = None
+    source: Any = "the search settings"
+
+    @property
+    def quality(self) -> str:  # type: ignore[override]
+        if self.scores:
+            return self.scores[0][0]
+        if self.loss is not None:
+            return "validation_loss"
+        return "accuracy" if self._of_classes else "r2"
+
+    @property
+    def searched(self) -> str:
+        return _name_of(self.build)
+
+    @property
+    def _of_classes(self) -> bool:
+        return bool(np.issubdtype(self.dataset.y_train.dtype, np.integer))
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        recipe: tuple[Parameter, ...] = learning_parameters(len(self.dataset.x_train))
+        if self.optimizer is not None:
+            recipe = tuple(parameter for parameter in recipe if parameter.name == NOT_TUNED)
+        elif not self._of_classes:
+            recipe = tuple(parameter for parameter in recipe if parameter.name != "label_smoothing")
+        if self.augment:
+            recipe += augmentation_parameters(self.dataset.x_train.shape[1:])
+        taken = {parameter.name for parameter in recipe} & {parameter.name for parameter in self.parameters}
+        own = [
+            parameter for parameter in recipe if parameter.name not in taken
+        ]  # the user's own replace ours
+        return compose_space([*self.parameters, *own], tables=self.tables, pins=self.pins, source=self.source)
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        built = tuple(METRICS[name] for name in ("parameters", "flops"))
+        if self.quality in METRICS:
+            metric = METRICS[self.quality]
+            count = len(self.dataset.y_validation) if metric.is_share else None
+            return (replace(metric, count=count), *built)
+        own = tuple(
+            Metric(name, _direction(way), "", "a metric of the user's own", least=-math.inf)
+            for name, _, way in self.scores
+        )
+        return (*own, *built)
+
+    def network(self, configuration: Mapping[str, Any]) -> "OwnNetwork":
+        from ecojax.models.own import OwnNetwork
+
+        data, inputs = self.dataset, self.dataset.x_train
+        images = inputs.dtype == np.uint8 and inputs.ndim == 4
+        own = {parameter.name for parameter in self.parameters}
+        return OwnNetwork(
+            build=self.build,
+            configuration={name: value for name, value in configuration.items() if name in own},
+            input_shape=tuple(inputs.shape[1:]),
+            inputs=str(inputs.dtype),
+            outputs=len(data.class_names) or 1,
+            mean=tuple(map(float, data.mean)) if images else (),
+            std=tuple(max(float(value), 1e-3) for value in data.std) if images else (),
+            precision=self.precision,
+        )
+
+    def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
+        if self.optimizer is None:
+            return Recipe.from_configuration({"label_smoothing": 0.0, **configuration})
+        neutral = {"optimizer": "sgd", "sgd_learning_rate": 0.0, "schedule": "constant"}
+        return Recipe.from_configuration(neutral | dict(configuration))
+
+    def program(self, configuration: Mapping[str, Any]) -> "TrainingProgram":
+        from ecojax.train.optimizer import OwnOptimizer
+        from ecojax.train.program import TrainingProgram
+
+        recipe, chosen = self.recipe(configuration), None
+        if self.optimizer is not None:
+            steps = self.epochs * (len(self.dataset.x_train) // recipe.batch_size)
+            chosen = OwnOptimizer(self.optimizer, tuple(configuration.items()), steps)
+        strengths = ("flip", "crop", "cutout")
+        return TrainingProgram(
+            self.network(configuration),
+            chosen or recipe.optimizer,
+            recipe.batch_size,
+            max_shift=math.ceil(largest(self.space, "crop")) if self.augment else 0,
+            loss=self._loss,
+            # models of the same layers may begin with other weights
+            variant=tuple(self.network(configuration).configuration.items()),
+            absent=frozenset(
+                {
+                    "dropout",
+                    *(name for name in strengths if not self.augment or not largest(self.space, name)),
+                }
+            ),
+        )
+
+    @cached_property
+    def _loss(self) -> "Loss":
+        from ecojax.train.loss import Classification, OwnLoss, Regression
+
+        y = self.dataset.y_train
+        default: Loss = Classification(len(self.dataset.class_names))
+        if not self._of_classes:
+            default = Regression(float(y.mean()), float(y.std()) or 1.0)
+        if self.loss is None and not self.scores:
+            return default
+        loss = self.loss
+        if loss is None:
+
+            def loss(outputs: Any, y: Any) -> Any:
+                return default.training(outputs, y, {"label_smoothing": 0.0})  # type: ignore[dict-item]
+
+        return OwnLoss(loss, tuple((name, metric) for name, metric, _ in self.scores))
+
+    def in_precision(self, precision: str) -> "OwnModel":
+        return replace(self, precision=precision)
+
+    def facts(self) -> dict[str, Any]:
+        data = self.dataset
+        return {
+            "dataset_title": data.title,
+            "dataset_version": data.version,
+            "dataset_source": data.source,
+            "splits": data.splits,
+            "digests": data.digests,
+            "model": _name_of(self.build),
+            "space_records": self.space.to_records(),
+        }
+
+
+def _direction(way: str) -> Any:
+    ways = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
+    if way not in ways:
+        raise InputError(f'the direction of a metric is {way!r}; write "maximize" or "minimize"')
+    return ways[way]
+
+
+def _name_of(build: Any) -> str:
+    return f"{getattr(build, '__module__', '?')}:{getattr(build, '__qualname__', type(build).__qualname__)}"
