@@ -42,11 +42,7 @@ def rivals(
         for group in groups.values()
         if all(violation(trial.metrics, constraints) == 0 for trial in group)
     ]
-    curves = [
-        Curve(dict(trial.details[RUNGS]), trial.metrics[quality])
-        for trial in complete
-        if RUNGS in trial.details
-    ]
+    curves = [_curve(trial, quality) for trial in complete if RUNGS in trial.details]
     return Rivals(finished, curves)
 
 
@@ -89,8 +85,7 @@ class Standings:
             return
         self._found = None
         if RUNGS in trial.details:
-            curve = Curve(dict(trial.details[RUNGS]), trial.metrics[self._quality.name])
-            insort(self._curves, (trial.id, curve), key=itemgetter(0))
+            insort(self._curves, (trial.id, _curve(trial, self._quality.name)), key=itemgetter(0))
             del self._curves[:-CURVES]
         feasible = violation(trial.metrics, self._constraints) == 0
         figures = np.array([trial.metrics.get(name, 0.0) for name in self._figures], float)
@@ -130,6 +125,13 @@ def _beats(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """At least as good and no dearer; of equally good ones, the earlier, as `Rivals.beating` chooses."""
     better = (a[..., 0] < b[..., 0]) | ((a[..., 0] == b[..., 0]) & (a[..., 1] < b[..., 1]))
     return np.asarray(better & (a[..., 2:] <= b[..., 2:]).all(-1))
+
+
+def _curve(trial: Trial, quality: str) -> Curve:
+    """The learning curve of a complete trial. Older studies counted its rungs in passes, of which `epochs` were all."""
+    passes = 1.0 if "trained_share" in trial.metrics else trial.metrics.get("epochs", 1.0)
+    rungs = {round(place / passes, 6): value for place, value in trial.details[RUNGS]}
+    return Curve(rungs, trial.metrics[quality])
 
 
 def _mean(name: str, trials: Sequence[Trial]) -> float:
