@@ -139,9 +139,7 @@ def test_rivals_are_the_feasible_configurations_by_their_means() -> None:
 
 def test_rungs_of_an_older_study_which_counted_passes_are_shares_of_the_training() -> None:
     """Ten passes: rungs after the first, the third and the sixth."""
-    older = replace(
-        complete(0, 8, 0.9, 1.0, epochs=10.0), details={"rungs": [[1, 0.3], [3, 0.5], [6, 0.7]]}
-    )
+    older = replace(complete(0, 8, 0.9, 1.0, epochs=10.0), details={"rungs": [[1, 0.3], [3, 0.5], [6, 0.7]]})
     newer = replace(
         complete(1, 8, 0.9, 1.0, trained_share=1.0), details={"rungs": [[0.1, 0.3], [0.3, 0.5], [0.6, 0.7]]}
     )

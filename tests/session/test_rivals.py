@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from ecojax.session import rivals as rivals_module
 from ecojax.session.rivals import Standings, rivals
-from ecojax.study import Status, Trial
+from ecojax.study import METRICS, Status, Trial
 
 OBJECTIVES = ("accuracy", "energy_per_sample_j", "latency_ms")
 CONSTRAINTS = {"parameters": {"max": 3.0}}
@@ -43,9 +43,12 @@ def test_the_same_rival_beats_a_trial_as_among_all(search, candidates, random) -
     found = standings.rivals()
     assert found.curves == everything.curves
     assert set(map(repr, found.finished)) <= set(map(repr, everything.finished))
+    accuracy_metric = METRICS["accuracy"]
     for accuracy, (energy, latency) in candidates:
         costs = {"energy_per_sample_j": energy / 7 + 0.03, "latency_ms": latency / 3, "parameters": 1.0}
-        assert found.beating(accuracy / 10, costs) == everything.beating(accuracy / 10, costs)
+        assert found.beating(accuracy_metric, accuracy / 10, costs) == everything.beating(
+            accuracy_metric, accuracy / 10, costs
+        )
 
 
 def test_they_are_as_many_as_matter(monkeypatch) -> None:
