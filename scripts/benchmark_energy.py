@@ -181,7 +181,7 @@ def networks() -> dict[str, tuple[Callable[[Any, Any], Any], Any]]:
     import jax
     import jax.numpy as jnp
 
-    from ecojax.models.convolution import CANONICAL, convolution_for
+    from ecojax.models.images.convolution import CANONICAL, convolution_for
 
     convolve = convolution_for(jax.default_backend())
     keys = iter(jax.random.split(jax.random.key(0), 8))

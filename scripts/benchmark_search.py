@@ -417,7 +417,7 @@ def convolutions(shapes: Sequence[tuple[int, int, int, int]], *, repeats: int) -
     import jax.numpy as jnp
     from jax import lax
 
-    from ecojax.models.convolution import CANONICAL, loop_safe_convolution
+    from ecojax.models.images.convolution import CANONICAL, loop_safe_convolution
 
     steps, rows = 8, []
     for side, channels, features, kernel in shapes:

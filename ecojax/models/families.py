@@ -139,7 +139,7 @@ def _airbench_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
 
 
 def _convnet() -> Any:
-    from ecojax.models.convnet import ConvNet
+    from ecojax.models.images.convnet import ConvNet
 
     return ConvNet
 
@@ -157,7 +157,7 @@ def _linear() -> Any:
 
 
 def _airbench() -> Any:
-    from ecojax.models.airbench import Airbench
+    from ecojax.models.images.airbench import Airbench
 
     return Airbench
 

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from ecojax.errors import InputError
-from ecojax.models.convolution import stock_convolutions
+from ecojax.models.images.convolution import stock_convolutions
 
 COUNTED = "counted (matrix products and convolutions)"
 # how often the bodies of these run does not show in a trace

@@ -20,7 +20,7 @@ import optax
 
 from ecojax.jax_devices import platform
 from ecojax.models.network import FlaxNetwork, Weights
-from ecojax.train.augmentation import alternating_flips, augment
+from ecojax.train.images.augmentation import alternating_flips, augment
 from ecojax.train.loss import Loss
 from ecojax.train.optimizer import OwnOptimizer, make_optimizer
 

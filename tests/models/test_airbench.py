@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from ecojax.errors import InputError
-from ecojax.models.airbench import HEAD_SCALE, identity_and_noise
 from ecojax.models.flops import count_flops
+from ecojax.models.images.airbench import HEAD_SCALE, identity_and_noise
+from ecojax.models.images.whitening import REGULARISATION, whitening_kernel
 from ecojax.models.network import Network
-from ecojax.models.whitening import REGULARISATION, whitening_kernel
 
 CIFAR = (32, 32, 3)
 SMALL = {"first_width": 16, "second_width": 32, "third_width": 16}

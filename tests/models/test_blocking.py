@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from ecojax.models.blocking import BLOCKS, CANONICAL, block_for, blocked_convolution
-from ecojax.models.convolution import loop_safe_convolution
+from ecojax.models.images.blocking import BLOCKS, CANONICAL, block_for, blocked_convolution
+from ecojax.models.images.convolution import loop_safe_convolution
 
 
 @st.composite

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ecojax.models.convolution import CANONICAL, convolution_for, loop_safe_convolution
+from ecojax.models.images.convolution import CANONICAL, convolution_for, loop_safe_convolution
 
 ONE = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": CANONICAL}
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from jax import lax
 
 from ecojax.errors import InputError
-from ecojax.models.convolution import loop_safe_convolution
 from ecojax.models.flops import count_flops
+from ecojax.models.images.convolution import loop_safe_convolution
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from ecojax.train.augmentation import alternating_flips, augment
+from ecojax.train.images.augmentation import alternating_flips, augment
 
 SHIFT = 2
 HEIGHT, WIDTH = 6, 9

@@ -10,7 +10,7 @@ import pytest
 
 from ecojax.data import load
 from ecojax.tasks import ImageClassification
-from ecojax.train.augmentation import alternating_flips
+from ecojax.train.images.augmentation import alternating_flips
 from ecojax.train.program import padded_batches
 from ecojax.train.recipe import Recipe
 

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ecojax.models.blocking import CANONICAL, VECTOR, Padding, block_for, blocked_convolution
+from ecojax.models.images.blocking import CANONICAL, VECTOR, Padding, block_for, blocked_convolution
 
 _STOCK: ContextVar[bool] = ContextVar("_STOCK", default=False)
 

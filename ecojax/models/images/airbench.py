@@ -16,10 +16,10 @@ from flax import nnx
 
 from ecojax.errors import InputError
 from ecojax.jax_devices import platform
-from ecojax.models.convolution import CANONICAL, convolution_for
+from ecojax.models.images.convolution import CANONICAL, convolution_for
+from ecojax.models.images.views import VIEWS, mean_over_views
+from ecojax.models.images.whitening import PATCH, whitening_kernel
 from ecojax.models.layers import Downsample, dropout
-from ecojax.models.views import VIEWS, mean_over_views
-from ecojax.models.whitening import PATCH, whitening_kernel
 
 # As published: the statistics follow the weights, which change fast; the head starts near indifference.
 BATCH_NORM_MOMENTUM = 0.6
@@ -108,7 +108,7 @@ class Airbench(nnx.Module):
     """Images `[batch, height, width, channels]`, normalised, to logits `[batch, classes]`.
 
     Args: `first_width`, `second_width`, `third_width` channels of the groups; `test_views` how an image is looked at in
-    inference (`ecojax.models.views`), which multiplies its arithmetic by 1, 2 or 6. Raises `InputError` for
+    inference (`ecojax.models.images.views`), which multiplies its arithmetic by 1, 2 or 6. Raises `InputError` for
     images without a 2 × 2 patch.
     """
 

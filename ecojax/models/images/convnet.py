@@ -14,7 +14,7 @@ import jax
 from flax import nnx
 
 from ecojax.jax_devices import platform
-from ecojax.models.convolution import convolution_for
+from ecojax.models.images.convolution import convolution_for
 from ecojax.models.layers import ACTIVATIONS, Downsample, Norm, dropout
 
 
