@@ -120,6 +120,7 @@ def test_a_function_is_measured_without_jit_and_transfers_in_its_own_precision()
             lambda x: jnp.tanh(x @ x.T),
             np.ones((64, 64)),
             meter="modeled",
+            batch_size=1,
             confidence_target=1.0,
             max_seconds=0.5,
         )

@@ -209,7 +209,7 @@ def test_a_trial_without_a_number_is_never_on_the_frontier_of_a_study(tmp_path) 
     def evaluate(configuration):
         calls.append(1)
         return (
-            [math.nan, math.nan] if len(calls) % 4 == 0 else [-0.5 - len(calls) / 100, 1e-6 * len(calls)]
+            [math.nan, math.nan] if len(calls) % 4 == 0 else [0.5 - len(calls) / 100, 1e-6 * len(calls)]
         ), 0.0
 
     by_loop(SPACE, "local", 12, evaluate, folder=tmp_path / "study")
