@@ -1,6 +1,9 @@
 """An error names a setting as whoever gave it wrote it: an option, an argument of Python, a key of a file."""
 
+import ast
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +11,7 @@ import ecojax
 from ecojax.cli import main
 from ecojax.errors import DataError, InputError
 from ecojax.origins import Origins
-from ecojax.settings import resolve
+from ecojax.settings import SearchSettings, resolve
 from ecojax.wording import on_the_command_line, option
 
 
@@ -156,3 +159,29 @@ def test_an_origin_of_text_alone_holds_everything() -> None:
     origins = Origins.of("the study 'x'")
     assert origins.named("seed", 3) == "the study 'x': seed = 3"
     assert origins.whence("seed") == "the study 'x'"
+
+
+def test_no_message_writes_an_option_of_a_search_by_hand() -> None:
+    """A Python program that gave an argument is not told of an option; `option` knows who is spoken to."""
+    with on_the_command_line():
+        names = {option(key).split()[0] for key in (*SearchSettings.model_fields, "out", "config")}
+    by_hand = []
+    for path in sorted(Path(ecojax.__file__).parent.rglob("*.py")):
+        if path.parent.name == "cli" or path.name == "probe.py":  # what `ecojax devices` prints
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                by_hand += [
+                    f"{path.name}:{node.lineno} {name}"
+                    for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value)
+                    if name in names
+                ]
+    assert not by_hand

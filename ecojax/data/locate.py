@@ -30,7 +30,7 @@ def default_data_dir() -> Path:
     """`$ECOJAX_DATA_DIR`, else the folder that TFDS itself uses; absolute."""
     if chosen := os.environ.get("ECOJAX_DATA_DIR"):
         return Path(chosen).expanduser().absolute()
-    return home_folder("tensorflow_datasets", "--data-dir, or ECOJAX_DATA_DIR").absolute()
+    return home_folder("tensorflow_datasets", f"{option('data_dir')}, or ECOJAX_DATA_DIR").absolute()
 
 
 def locate(

@@ -14,6 +14,7 @@ from ecojax.energy.rejection import COUNTER_FAULT, RejectedWindowError, require_
 from ecojax.energy.stopping import MIN_WINDOWS, Verdict, judge
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 FAULTS_IN_A_ROW = 3  # a counter that fails in so many windows, one after the other, will not recover
 
@@ -88,7 +89,7 @@ def one_window(
         raise RejectedWindowError(
             COUNTER_FAULT,
             f"The meter, {meter.provenance}, counted {sample.call_j:g} J while the device worked; it cannot be "
-            "right. Use a longer window or another --meter.",
+            f"right. Use a longer window or another {option('meter')}.",
         )
     return sample
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.energy.meter import Meter, PowerReading, Reading
@@ -38,7 +39,7 @@ def next_tick(
         if now.time_s - first.time_s > stall_s:
             raise MeterError(
                 f"The energy counter stalls at {now.energy_j:g} J: no update in {stall_s:g} s. Check the device "
-                "with nvidia-smi, or use `--meter modeled`."
+                f"with nvidia-smi, or use {option('meter', 'modeled')}."
             )
 
 

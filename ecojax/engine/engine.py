@@ -226,5 +226,6 @@ def require_packages(proposer: str) -> None:
     """Raises `InputError` where `proposer` needs a package that is not installed: found out here, not mid-search."""
     if proposer in ("assisted", "nsga2") and find_spec("evosax") is None:
         raise InputError(
-            f"--proposer {proposer} needs the package evosax; run {how_to_install()}, or choose local, sobol or random"
+            f"{option('proposer', proposer)} needs the package evosax; run {how_to_install()}, or choose local, "
+            "sobol or random"
         )

@@ -133,7 +133,7 @@ def conduct(
         if unchanged and not _untested(store, _test_figure(crew)):
             listener.noted(
                 f"nothing to do: the study has {len(before)} trials, and {reason}; to go on, give more with "
-                "--evaluations, --budget or --patience"
+                f"{option('evaluations')}, {option('budget')} or {option('patience')}"
             )
         failures: list[Exception] = []  # of one step, which are no reason to leave the next one out
         with stopwatch.span("measuring the frontier"), _kept(failures):

@@ -105,7 +105,7 @@ def test_a_board_without_accumulator_is_sampled():
 def test_a_board_that_tells_nothing():
     smi = FakeAmdsmi()
     smi.energy = smi.power = AmdSmiError("AMDSMI_STATUS_NOT_SUPPORTED")
-    with pytest.raises(MeterError, match=r"MI250X.*neither energy nor power.*--meter modeled"):
+    with pytest.raises(MeterError, match=r"MI250X.*neither energy nor power.*meter='modeled'"):
         smi.meter()
     assert smi.open == 0
 

@@ -42,7 +42,7 @@ def test_modeled_joules_are_cpu_seconds_times_watts():
 
 @pytest.mark.parametrize("watts", [0, -1.0, math.nan, math.inf])
 def test_impossible_watts_are_refused(watts):
-    with pytest.raises(InputError, match="watts-per-core"):
+    with pytest.raises(InputError, match="watts_per_core"):
         ModeledMeter(watts)
 
 
@@ -105,7 +105,7 @@ def test_auto_models_a_tpu_whose_power_is_published():
 def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
     driverless = FakeNvml([], init_error=12)
     monkeypatch.setattr("ecojax.energy.meters.nvml._import_pynvml", lambda: driverless)
-    with pytest.raises(MeterError, match=r"NVML does not start.*--meter modeled"):
+    with pytest.raises(MeterError, match=r"NVML does not start.*meter='modeled'"):
         open_meter("auto", device=GPU)
     assert "host's CPU only, not the gpu" in str(open_meter("modeled", device=GPU).provenance)
 
@@ -113,14 +113,14 @@ def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "device", "error", "said"),
     [
-        ("nvml", CPU, MeterError, r"computes on cpu.*--meter modeled"),
-        ("nvml", TPU, MeterError, r"computes on tpu.*--meter modeled"),
+        ("nvml", CPU, MeterError, r"computes on cpu.*meter='modeled'"),
+        ("nvml", TPU, MeterError, r"computes on tpu.*meter='modeled'"),
         ("nvml", RADEON, MeterError, r"an AMD gpu.*NVML cannot"),
         ("nvml", ROCM, MeterError, r"an AMD gpu.*NVML cannot"),
         ("amd", GPU, MeterError, r"computes on gpu.*amdsmi cannot"),
-        ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*--meter modeled"),
-        ("auto", TPU, MeterError, r"TPU v5 lite.*--meter modeled"),
-        ("auto", METAL, MeterError, r"computes on METAL.*--meter modeled.*external:FILE"),
+        ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*meter='modeled'"),
+        ("auto", TPU, MeterError, r"TPU v5 lite.*meter='modeled'"),
+        ("auto", METAL, MeterError, r"computes on METAL.*meter='modeled'.*external:FILE"),
         ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml.*modeled, external:FILE"),
         ("nvml:0", CPU, InputError, r"'nvml:0'"),
         ("external", CPU, InputError, r"external:watts\.csv"),
@@ -135,7 +135,7 @@ def test_what_cannot_be_metered_is_refused_with_a_remedy(spec, device, error, sa
 
 @pytest.mark.parametrize("spec", ["nvml", "amd", "hwmon", "rapl", "tpu", "external:watts.csv"])
 def test_watts_do_not_go_with_an_instrument(spec):
-    with pytest.raises(InputError, match="watts-per-core"):
+    with pytest.raises(InputError, match="watts_per_core"):
         open_meter(spec, device=GPU, watts_per_core=5)
 
 

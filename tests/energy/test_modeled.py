@@ -110,6 +110,6 @@ def test_a_tpu_of_known_duty_is_between_its_least_and_greatest(duty, watts, monk
 @pytest.mark.parametrize("kind", ["TPU v2", "TPU v5 lite", "TPU v6 lite", "TPU7x"])
 def test_a_tpu_whose_power_is_not_published(kind):
     with pytest.raises(
-        MeterError, match=rf"No power is published for {kind}.*external:FILE.*--meter modeled"
+        MeterError, match=rf"No power is published for {kind}.*external:FILE.*meter='modeled'"
     ):
         TpuMeter(kind)

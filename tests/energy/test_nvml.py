@@ -116,7 +116,7 @@ def test_no_such_device_and_no_driver(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with pytest.raises(MeterError, match=r"no CUDA device 1: NVML lists 2 GPUs.*'1' shows 1"):
         meter_on(FakeNvml([Board(A), Board(B)]), ordinal=1)
-    with pytest.raises(MeterError, match="--meter modeled"):
+    with pytest.raises(MeterError, match="meter='modeled'"):
         meter_on(FakeNvml([], init_error=12))
 
 

@@ -89,7 +89,7 @@ def test_a_job_without_a_board_is_told_why(on_boards):
     said = on_boards(REFUSED, boards="denied,lost")
     assert "NVML's GPU 0 does not answer (Insufficient Permissions)" in said
     assert "NVML's GPU 1 does not answer (GPU is lost)" in said
-    assert "--meter modeled" in said
+    assert "meter='modeled'" in said
 
 
 PLACES = """

@@ -166,7 +166,7 @@ def threads():
 
 
 def test_the_permission_problem_is_explained(tree):
-    with pytest.raises(MeterError, match=r"root only.*chmod o\+r .*energy_uj.*udev.*--meter modeled"):
+    with pytest.raises(MeterError, match=r"root only.*chmod o\+r .*energy_uj.*udev.*meter='modeled'"):
         RaplMeter(root=tree, read_text=forbid)
 
 

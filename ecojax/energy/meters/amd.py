@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meters.instead import modeled_instead
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.energy.ticks import next_tick, tick_length
@@ -18,7 +19,6 @@ from ecojax.install import how_to_install
 SYSTEMATIC_PERCENT, SAMPLED_PERCENT = 5.0, 10.0
 CALIBRATION_TICKS = 20
 POWER_TICK_S = 0.02
-MODELED = "use `--meter modeled` for the host's CPU alone"
 VISIBLE = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 
 
@@ -88,7 +88,7 @@ class AmdMeter(Meter):
             if not self._tells(self._joules):
                 if not self._tells(self._socket_power):
                     raise MeterError(
-                        f"{self._board} tells neither energy nor power, as in virtual machines; {MODELED}."
+                        f"{self._board} tells neither energy nor power, as in virtual machines; {modeled_instead()}."
                     )
                 self._power = SampledMeter(
                     self._socket_power,
@@ -213,10 +213,10 @@ def _import_amdsmi() -> Any:
     except ImportError:
         raise MeterError(
             f"The package amdsmi is missing; run {how_to_install('amd')}, in the version of this host's ROCm, "
-            f"or {MODELED}."
+            f"or {modeled_instead()}."
         ) from None
     except Exception as error:  # it raises what it likes where its library is missing
         raise MeterError(
-            f"The package amdsmi does not load ({error}): is ROCm installed? If not, {MODELED}."
+            f"The package amdsmi does not load ({error}): is ROCm installed? If not, {modeled_instead()}."
         ) from None
     return amdsmi

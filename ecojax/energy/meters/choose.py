@@ -14,6 +14,7 @@ from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.errors import InputError, MeterError
 from ecojax.install import how_to_install
 from ecojax.jax_devices import kind_of, local_devices
+from ecojax.wording import option
 
 METERS = ("auto", "nvml", "amd", "hwmon", "rapl", "tpu", "modeled", "external:FILE")
 
@@ -36,14 +37,15 @@ def open_meter(
         return spec
     name, _, file = (spec or "auto").partition(":")
     if (name + ":FILE" if name == "external" else spec or "auto") not in METERS:
-        raise InputError(f"There is no meter {spec!r}; --meter takes {', '.join(METERS)}.")
+        raise InputError(f"There is no meter {spec!r}; {option('meter')} takes {', '.join(METERS)}.")
     if name not in ("auto", "modeled") and watts_per_core is not None:
         raise InputError(
-            f"--watts-per-core belongs to `--meter modeled`; `--meter {name}` reads an instrument instead."
+            f"{option('watts_per_core')} belongs to {option('meter', 'modeled')}; "
+            f"{option('meter', name)} reads an instrument instead."
         )
     if name == "external":
         if not file:
-            raise InputError("--meter external needs the log's name, as in external:watts.csv.")
+            raise InputError(f"{option('meter', 'external')} needs the log's name, as in external:watts.csv.")
         return ExternalMeter(file)
     if device is None:
         device = local_devices()[0]
@@ -69,8 +71,8 @@ def _automatic(device: Any, watts_per_core: float | None) -> Meter:
     if unread:
         raise unread[0]
     raise MeterError(
-        f"JAX computes on {device.platform} here, which no meter reads; use `--meter modeled`, which covers the "
-        "host's CPU only, or `--meter external:FILE`."
+        f"JAX computes on {device.platform} here, which no meter reads; use "
+        f"{option('meter', 'modeled')}, which covers the host's CPU only, or {option('meter', 'external:FILE')}."
     )
 
 
@@ -95,7 +97,7 @@ def _require_seen(name: str, device: Any) -> None:
     kind = kind_of(device)
     on = f"an AMD {kind}" if kind == "gpu" and is_amd(device) else kind
     raise MeterError(
-        f"JAX computes on {on} here, which {kinds[name]} cannot meter; use `--meter modeled`"
+        f"JAX computes on {on} here, which {kinds[name]} cannot meter; use {option('meter', 'modeled')}"
         + (f", or on a host with an NVIDIA GPU run {how_to_install('cuda')}." if name == "nvml" and on == "cpu" else
            "." if on == "cpu" else ", which covers the host's CPU only.")
     )  # fmt: skip

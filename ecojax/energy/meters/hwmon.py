@@ -10,6 +10,7 @@ from ecojax.energy.meter import PowerReading
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 TICK_S = 0.05  # what Grace averages over; an INA3221 converts its three channels in some milliseconds
 # A whole module's supply: where one is there, every other rail is inside it. Grace's own names; Jetson's since the TX1.
@@ -38,7 +39,7 @@ class Rail:
             except (OSError, ValueError) as error:
                 raise MeterError(
                     f"The power sensor of {self.name}, {file}, cannot be read ({error}); is it for root only, or its "
-                    "driver gone? See its permissions, or use another --meter."
+                    f"driver gone? See its permissions, or use another {option('meter')}."
                 ) from None
         return watts
 
@@ -84,7 +85,8 @@ class HwmonMeter(SampledMeter):
         if not counted:
             raise MeterError(
                 f"No labelled power rail is under {root / 'class' / 'hwmon'}: this is neither a Jetson module nor a "
-                "Grace superchip, or its drivers (ina3221, acpi_power_meter) are not loaded; use another --meter."
+                "Grace superchip, or its drivers (ina3221, acpi_power_meter) are not loaded; use another "
+                f"{option('meter')}."
             )
 
         def power() -> PowerReading:

@@ -11,6 +11,7 @@ from ecojax.energy.meters.cpu_watts import cpu_model, find_chip
 from ecojax.energy.meters.sampled import PowerIntegral
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import InputError, MeterError
+from ecojax.wording import option
 
 WATTS_PER_CORE = 10.0
 """For processors that `cpu_watts` does not know: the middle of those that it does, hence ±30 %. The densest server
@@ -30,10 +31,10 @@ def resident_gib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-def _positive(watts: float, what: str, option: str) -> float:
+def _positive(watts: float, what: str, setting: str) -> float:
     if not (math.isfinite(watts) and watts > 0):
         raise InputError(
-            f"{what} must be a positive number, not {watts}; leave {option} out for the default."
+            f"{what} must be a positive number, not {watts}; leave {setting} out for the default."
         )
     return watts
 
@@ -68,7 +69,7 @@ class ModeledMeter(Meter):
         if watts_per_core is None:
             chip = find_chip(cpu_model() if cpu is None else cpu)
             watts_per_core = WATTS_PER_CORE if chip is None else round(chip.watts_per_core, 2)
-        self.watts_per_core = _positive(watts_per_core, "Watts per core", "--watts-per-core")
+        self.watts_per_core = _positive(watts_per_core, "Watts per core", option("watts_per_core"))
         self._of = "" if chip is None else f" of {chip.name}"
         self._ram_w_per_gib = None
         if ram_w_per_gib is not None:

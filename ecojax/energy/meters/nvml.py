@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ecojax.energy.conditions import Conditions
 from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.meters.cuda_order import driver_uuid, visible_uuids
+from ecojax.energy.meters.instead import modeled_instead
 from ecojax.energy.meters.nvml_conditions import conditions
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
@@ -31,7 +32,6 @@ CALIBRATION_TICKS = 20
 NOT_OFFERED = (3, 2, 13)
 # nvmlValueType: the union's member that holds it.
 _MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal")))
-MODELED = "use `--meter modeled` for the host's CPU alone"
 
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class NvmlMeter(Meter):
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as error:
             raise MeterError(
-                f"NVML does not start ({error}): is an NVIDIA driver installed? If not, {MODELED}."
+                f"NVML does not start ({error}): is an NVIDIA driver installed? If not, {modeled_instead()}."
             ) from None
         self._open = True
         try:
@@ -93,10 +93,10 @@ class NvmlMeter(Meter):
         try:
             found, closed = open_boards(nvml)
         except nvml.NVMLError as error:
-            raise MeterError(f"NVML does not list this host's GPUs ({error}); {MODELED}.") from None
+            raise MeterError(f"NVML does not list this host's GPUs ({error}); {modeled_instead()}.") from None
         if closed and not found:
             raise MeterError(
-                f"This process may open no GPU{besides(closed)}; ask for one in its job, or {MODELED}."
+                f"This process may open no GPU{besides(closed)}; ask for one in its job, or {modeled_instead()}."
             )
         boards = {board.uuid: board.handle for board in found}
         names = {board.name for board in found}
@@ -107,7 +107,7 @@ class NvmlMeter(Meter):
             if uuid not in boards and closed:
                 raise MeterError(
                     f"CUDA device {ordinal} ({known}) is none of the {len(boards)} whole boards that NVML opens"
-                    f"{besides(closed)}; check it with nvidia-smi, or {MODELED}."
+                    f"{besides(closed)}; check it with nvidia-smi, or {modeled_instead()}."
                 )
         else:
             visible = visible_uuids(list(boards), os.environ, alike=len(names) < 2)
@@ -121,7 +121,7 @@ class NvmlMeter(Meter):
         if uuid.startswith("MIG-") or self._is_split(boards[uuid]):
             raise MeterError(
                 f"CUDA device {ordinal} is a MIG instance ({uuid}), and NVML counts energy for whole boards only; "
-                f"measure on a board without MIG, or {MODELED}."
+                f"measure on a board without MIG, or {modeled_instead()}."
             )
         return boards[uuid], uuid
 
@@ -156,7 +156,7 @@ class NvmlMeter(Meter):
                 return way
         if not self._offered(self._instant_power):
             raise MeterError(
-                f"{self._board} tells neither energy nor instant power: {self._why_none()}; {MODELED}."
+                f"{self._board} tells neither energy nor instant power: {self._why_none()}; {modeled_instead()}."
             )
         self._power = SampledMeter(
             self._instant_power,
@@ -285,7 +285,7 @@ def _import_pynvml() -> Any:
         import pynvml
     except ImportError:
         raise MeterError(
-            f"The package nvidia-ml-py is missing; run {how_to_install()}, or {MODELED}."
+            f"The package nvidia-ml-py is missing; run {how_to_install()}, or {modeled_instead()}."
         ) from None
     return pynvml
 

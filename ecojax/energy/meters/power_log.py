@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecojax.errors import InputError, MeterError
+from ecojax.wording import option
 
 EXAMPLE = "time,watts\\n2026-11-22T10:00:00+00:00,61.5"
 
@@ -46,7 +47,9 @@ class PowerLog:
         try:
             self.refresh()
         except MeterError as error:
-            raise InputError(f"{error} --meter external:FILE takes a CSV such as '{EXAMPLE}'.") from None
+            raise InputError(
+                f"{error} {option('meter', 'external:FILE')} takes a CSV such as '{EXAMPLE}'."
+            ) from None
 
     def refresh(self) -> None:
         try:

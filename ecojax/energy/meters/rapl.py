@@ -11,6 +11,7 @@ from ecojax.energy.meter import Meter, Reading
 from ecojax.energy.meters import perf_power, powercap
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 # Intel's counters are measured since Haswell, and follow the supply within some per cent (Khan et al. 2018, "RAPL in
 # action"); AMD's are computed from activity, without memory, and stray further (Schöne et al. 2021, on Zen 2).
@@ -94,7 +95,7 @@ class RaplMeter(Meter):
             try:
                 self._counters += perf_power.counters(root, open_event=open_event)
             except MeterError as error:
-                raise MeterError(f"{closed} {error} Until then, `--meter modeled`.") from None
+                raise MeterError(f"{closed} {error} Until then, {option('meter', 'modeled')}.") from None
             self._by = "RAPL through perf"
         self._unwrapped = [Unwrapped(counter.range_j, counter.name) for counter in self._counters]
         ranges = [counter.range_j for counter in self._counters if counter.range_j]

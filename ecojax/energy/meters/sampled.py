@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.provenance import Provenance
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 Source = Callable[[], PowerReading | None]
 """The gauge's latest sample, time-stamped on the meter's clock; the same again until there is another; None where one
@@ -30,7 +31,8 @@ class PowerIntegral:
         """Integrate up to `sample`; one that was seen before changes nothing. Gives the counter's new reading."""
         if not (math.isfinite(sample.watts) and sample.watts >= 0):
             raise MeterError(
-                f"{self._name} gave {sample.watts:g} W, which is no power; check the sensor, or use another --meter."
+                f"{self._name} gave {sample.watts:g} W, which is no power; check the sensor, or use another "
+                f"{option('meter')}."
             )
         last = self._last
         if last is not None and sample.time_s > last.time_s:
@@ -100,7 +102,7 @@ class SampledMeter(Meter):
         if latest is None or self._clock() - latest.time_s > self._max_gap_s:
             raise MeterError(
                 f"{self._name} has given no sample for more than {self._max_gap_s:g} s; it stalls, or its driver hangs."
-                " Check the device, or use another --meter."
+                f" Check the device, or use another {option('meter')}."
             )
         return latest
 

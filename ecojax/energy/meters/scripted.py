@@ -20,6 +20,7 @@ from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.provenance import Provenance
 from ecojax.energy.ticks import POLL_S, STALL_S
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 SCRIPTED = Provenance("modeled", "scripted power", "a virtual device", None)
 
@@ -166,7 +167,7 @@ class ScriptedDevice:
             raise MeterError("The driver is gone; check it with nvidia-smi.")
         if self.fault("unsupported"):
             raise MeterError(
-                "This board has no energy counter: its driver offers none; use `--meter modeled`."
+                f"This board has no energy counter: its driver offers none; use {option('meter', 'modeled')}."
             )
 
 

@@ -12,6 +12,7 @@ from ecojax.energy.meter import Meter, PowerReading, Reading
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
 from ecojax.errors import MeterError
+from ecojax.wording import option
 
 DUTY_TICK_S = 1.0
 
@@ -64,8 +65,9 @@ class TpuMeter(Meter):
     ):
         if kind not in CHIPS:
             raise MeterError(
-                f"No power is published for {kind}, only for {' and '.join(CHIPS)}; measure at the plug with `--meter "
-                "external:FILE`, or use `--meter modeled`, which covers the host's CPU only."
+                f"No power is published for {kind}, only for {' and '.join(CHIPS)}; measure at the plug "
+                f"with {option('meter', 'external:FILE')}, or use {option('meter', 'modeled')}, which covers "
+                "the host's CPU only."
             )
         power = CHIPS[kind]
         widest = max(power.mean_w - power.min_w, power.max_w - power.mean_w)
