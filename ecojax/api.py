@@ -98,7 +98,7 @@ def search(
             when killed: neither its frontier is measured side by side nor the test set read.
         data_dir: where prepared datasets lie.
         train_size: train on a stratified subset of so many images. validation_size: images to select on.
-        families: model families: convnet, mlp, linear, airbench.
+        families: model families: convnet, mlp, linear, airbench, vit.
         space: parameters in place of the families' own of the same names: `[ecojax.Int("width", 8, 64)]`, or tables by
             name as in a file. pin: parameters to hold at one value, by name.
         objectives: metrics to optimise, in the order that the frontier is sorted by.

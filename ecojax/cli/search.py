@@ -82,7 +82,8 @@ def search(
         int | None, Option(help="Images to select on, taken from the training split.")
     ] = None,
     family: Annotated[
-        list[str] | None, Option(help="Model family: convnet, mlp, linear or airbench; repeat for several.")
+        list[str] | None,
+        Option(help="Model family: convnet, mlp, linear, airbench or vit; repeat for several."),
     ] = None,
     objective: Annotated[
         list[str] | None,

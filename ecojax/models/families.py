@@ -138,6 +138,28 @@ def _airbench_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
     )
 
 
+MOST_PATCHES = 256  # of an image, in the default space: 16 × 16
+FEWEST_PATCHES = 4
+
+
+def _vit_parameters(input_shape: InputShape) -> tuple[Parameter, ...]:
+    def patches(side: int) -> int:
+        return math.prod(math.ceil(pixels / side) for pixels in input_shape[:2])
+
+    smallest = next(side for side in (2**power for power in range(1, 40)) if patches(side) <= MOST_PATCHES)
+    sides = [side for side in (smallest, 2 * smallest, 4 * smallest) if patches(side) >= FEWEST_PATCHES]
+    return (
+        Choice(
+            "patch_size", tuple(sides) or (smallest,), ordered=True, default=(sides or [smallest])[:2][-1]
+        ),
+        Int("token_width", 16, 128, step=16, log=True, default=64),
+        Int("encoder_layers", 1, 6, default=2),
+        Choice("attention_heads", (1, 2, 4, 8), ordered=True, default=4),
+        Choice("mlp_ratio", (1.0, 2.0, 4.0), ordered=True, default=2.0),
+        Choice("token_pooling", ("mean", "class"), default="mean"),
+    )
+
+
 def _convnet() -> Any:
     from ecojax.models.images.convnet import ConvNet
 
@@ -160,6 +182,12 @@ def _airbench() -> Any:
     from ecojax.models.images.airbench import Airbench
 
     return Airbench
+
+
+def _vit() -> Any:
+    from ecojax.models.images.vit import ViT
+
+    return ViT
 
 
 FAMILIES = {
@@ -206,5 +234,20 @@ FAMILIES = {
         ),
         layers=lambda architecture: 3 * architecture["group_depth"],
         grows=frozenset({"first_width", "second_width", "third_width", "group_depth", "residual"}),
+    ),
+    "vit": Family(
+        "vit",
+        _vit_parameters,
+        _vit,
+        (
+            Int("patch_size", 1, MOST_CHANNELS),
+            Int("token_width", 1, MOST_CHANNELS),
+            Int("encoder_layers", 0, MOST_BLOCKS),
+            Int("attention_heads", 1, MOST_CHANNELS),
+            Float("mlp_ratio", 0.01, 16.0),
+            Choice("token_pooling", ("mean", "class")),
+        ),
+        layers=lambda architecture: 2 * architecture["encoder_layers"],  # attention, then the MLP
+        grows=frozenset({"token_width", "encoder_layers", "mlp_ratio"}),
     ),
 }

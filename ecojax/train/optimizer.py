@@ -76,7 +76,7 @@ def make_optimizer(
 
 
 def _matrices(parameters: optax.Params) -> optax.Params:
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
+    return jax.tree_util.tree_map_with_path(_is_matrix, parameters)
 
 
 def _sgd(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.GradientTransformation:
@@ -87,7 +87,7 @@ def _sgd(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.Gr
 
     def decay(updates: optax.Updates, parameters: Any) -> optax.Updates:
         def decayed(path: Any, update: jax.Array, weight: jax.Array) -> jax.Array:
-            share = 1.0 if weight.ndim > 1 else numbers["bias_decay"] / rate(path)
+            share = 1.0 if _is_matrix(path, weight) else numbers["bias_decay"] / rate(path)
             return update + share * numbers["weight_decay"] * weight
 
         return jax.tree_util.tree_map_with_path(decayed, updates, parameters)
@@ -120,14 +120,26 @@ def _muon(schedule: optax.Schedule, numbers: Mapping[str, jax.Array]) -> optax.G
 
 
 def _muon_dimensions(parameters: optax.Params) -> optax.Params:
-    """How each weight is a matrix: a kernel `[..., in, out]` is one of all else by `out`. None where it is not."""
+    """How each weight is a matrix: a kernel `[..., in, out]` is one of all else by `out`. None where it is not.
+
+    What attention asks, looks up and reads with, `[in, heads, features]`, is one of `in` by all heads together.
+    """
 
     def dimensions(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-        if leaf.ndim < 2 or "dense" in _names(path):  # every family's output layer is called `dense`
+        names = _names(path)
+        # every family's output layer is called `dense`; positions are a table, not a map
+        if not _is_matrix(path, leaf) or {"dense", "positions"} & set(names):
             return None
-        return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
+        inputs = 1 if names[-2:-1] in (["query"], ["key"], ["value"]) else leaf.ndim - 1
+        axes = tuple(range(leaf.ndim))
+        return optax.contrib.MuonDimensionNumbers(axes[:inputs], axes[inputs:])
 
     return jax.tree_util.tree_map_with_path(dimensions, parameters)
+
+
+def _is_matrix(path: Any, leaf: jax.Array) -> bool:
+    """Whether a weight is a matrix or a kernel: attention has biases of two axes, heads and features."""
+    return leaf.ndim > 1 and "bias" not in _names(path)[-1:]
 
 
 def _in_a_norm(path: Any) -> bool:

@@ -16,7 +16,7 @@ from ecojax.errors import InputError
 from ecojax.models import FAMILIES, family
 from ecojax.space import Choice, SearchSpace
 
-SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (5, 7, 2)]
+SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (5, 7, 2), (33, 17, 3)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

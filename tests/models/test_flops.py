@@ -144,6 +144,7 @@ NETWORKS = [
     ("convnet", {"block": "residual", "stages": 3, "pooling": "stride", "kernel": 7}),
     ("convnet", {"block": "depthwise", "stages": 3, "depth": 2, "kernel": 7}),
     ("airbench", {"first_width": 16, "second_width": 16, "third_width": 16, "test_views": "mirror_shift"}),
+    ("vit", {"token_width": 128, "attention_heads": 2}),
 ]
 
 

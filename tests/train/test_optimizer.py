@@ -178,16 +178,28 @@ def muon_step(traced, gradient: dict, **values: float) -> dict:
     return jax.jit(optimizer.update)(gradient, optimizer.init(parameters), parameters)[0]
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 8, 16), (3, 3, 2, 48), (1, 1, 24, 24), (32, 16)])
-def test_muons_update_of_a_kernel_is_orthogonal_as_a_matrix_of_inputs_by_outputs(traced, shape) -> None:
+@pytest.mark.parametrize(
+    ("shape", "layer", "inputs"),
+    [
+        ((3, 3, 8, 16), "conv", 3),
+        ((3, 3, 2, 48), "conv", 3),
+        ((1, 1, 24, 24), "conv", 3),
+        ((32, 16), "conv", 1),
+        ((24, 4, 8), "query", 1),  # of attention: inputs by heads by features
+        ((4, 8, 24), "out", 2),
+    ],
+)
+def test_muons_update_of_a_kernel_is_orthogonal_as_a_matrix_of_inputs_by_outputs(
+    traced, shape, layer, inputs
+) -> None:
     """As far as five Newton-Schulz steps go: singular values of 0.5 to 1.5 (Jordan 2024), whatever the gradient's."""
     rng = np.random.default_rng(0)
-    fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
+    fan_in, fan_out = int(np.prod(shape[:inputs])), int(np.prod(shape[inputs:]))
     u, _ = np.linalg.qr(rng.normal(size=(fan_in, min(fan_in, fan_out))))
     v, _ = np.linalg.qr(rng.normal(size=(fan_out, min(fan_in, fan_out))))
     spread = np.geomspace(1, 0.03, u.shape[1])
     gradient = ((u * spread) @ v.T).reshape(shape)
-    update = muon_step(traced, {"conv": {"kernel": gradient}})["conv"]["kernel"]
+    update = muon_step(traced, {layer: {"kernel": gradient}})[layer]["kernel"]
     matrix = np.asarray(update).reshape(fan_in, fan_out) / -PEAK / np.sqrt(max(1, fan_out / fan_in))
     singular = np.linalg.svd(matrix, compute_uv=False)
     assert singular.min() > 0.5
@@ -204,6 +216,8 @@ def test_muon_leaves_biases_and_the_output_layer_to_adamw_at_its_own_rate(traced
     gradient = {
         "norms": {"0": {"bias": rng.normal(size=7)}},
         "dense": {"kernel": rng.normal(size=(7, 10)), "bias": rng.normal(size=10)},
+        "query": {"bias": rng.normal(size=(2, 5))},
+        "positions": rng.normal(size=(4, 10)),
     }
     for leaf in jax.tree.leaves(muon_step(traced, gradient)):
         np.testing.assert_allclose(np.abs(leaf), 0.01 * (0.09 / 0.19 + 1), rtol=1e-3)
@@ -227,6 +241,7 @@ def test_muon_decays_kernels_by_rate_times_decay(traced) -> None:
         ("airbench", {}),
         ("mlp", {"hidden_layers": 2}),
         ("linear", {}),
+        ("vit", {"token_pooling": "class"}),
     ],
 )
 def test_every_optimizer_takes_every_family_and_keeps_its_state_in_shape(
