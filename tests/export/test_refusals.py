@@ -121,7 +121,7 @@ def test_a_record_that_is_not_ours(folder, name, text, message):
     [
         ({"version": 2}, "version 2, this ecojax reads version 1"),
         ({"version": True}, "version True"),
-        ({"family": "vit"}, "family = 'vit'"),
+        ({"family": "vgg"}, "family = 'vgg'"),
         ({"std": [0.0]}, r"std\.0"),
         ({"mean": [float("nan")]}, "NaN is no number"),
         ({"mean": [1e999]}, "Infinity is no number"),
