@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int32]
+Inputs = NDArray[Any]  # [n, ...]: uint8 images, float32 features, or what a model of a user's own takes
+Outputs = NDArray[Any]  # [n]: labels int32, or targets float32
 
 
 @dataclass(frozen=True)
-class ImageDataset:
-    """Images `[n, height, width, channels]` uint8 with labels `[n]` int32, in host memory.
+class Dataset:
+    """Inputs `[n, ...]` with labels `[n]` int32 or targets `[n]` float32, in host memory.
 
-    `mean` and `std` (`[channels]` float32) are those of the training images scaled to 0..1. `splits` says where each
-    part comes from, how large it is and by which seed it was drawn. `digests` holds one of the images and labels of
-    each part (train, validation, test) and one of the classes. `source` names the data's origin for a model card.
+    `mean` and `std` `[size of the last axis]` float32 are those of the training inputs; of images, scaled to 0..1.
+    `class_names` is empty where targets are predicted. `splits` says where each part comes from, how large it is and by
+    which seed it was drawn. `digests` holds one of the inputs and labels of each part (train, validation, test), one of
+    the classes and, of a table, one of its columns. `source` names the data's origin for a model card. A table has
+    `feature_names`, one for each input, and the `target_name` of what is learnt.
     """
 
     name: str
@@ -25,19 +29,26 @@ class ImageDataset:
     version: str
     source: str
     class_names: tuple[str, ...]
-    x_train: Images = field(repr=False)
-    y_train: Labels = field(repr=False)
-    x_validation: Images = field(repr=False)
-    y_validation: Labels = field(repr=False)
+    x_train: Inputs = field(repr=False)
+    y_train: Outputs = field(repr=False)
+    x_validation: Inputs = field(repr=False)
+    y_validation: Outputs = field(repr=False)
     mean: NDArray[np.float32] = field(repr=False)
     std: NDArray[np.float32] = field(repr=False)
     splits: dict[str, Any]
     digests: dict[str, str]
-    _read_test: Callable[[], tuple[Images, Labels]] = field(repr=False)
+    _read_test: Callable[[], tuple[Inputs, Outputs]] = field(repr=False)
+    feature_names: tuple[str, ...] = ()
+    target_name: str = ""
 
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are learnt, and not targets."""
+        return bool(np.issubdtype(self.y_train.dtype, np.integer))
 
     @property
     def chance_accuracy(self) -> float:
@@ -45,14 +56,8 @@ class ImageDataset:
         most_frequent = float(np.bincount(self.y_validation).max())
         return max(1 / self.num_classes, most_frequent / len(self.y_validation))
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        height, width, channels = self.x_train.shape[1:]
-        return height, width, channels
-
-    def read_test(self) -> tuple[Images, Labels]:
-        """The test images `[n, height, width, channels]` and labels `[n]`, read at each call, kept by nobody.
+    def read_test(self) -> tuple[Inputs, Outputs]:
+        """The test inputs `[n, ...]` and labels or targets `[n]`, read at each call, kept by nobody.
 
         Call it once, for the models already chosen: whatever is selected on the test set is no longer tested by it.
 
@@ -61,6 +66,25 @@ class ImageDataset:
                 memory.
         """
         return self._read_test()
+
+
+@dataclass(frozen=True)
+class ImageDataset(Dataset):
+    """Images `[n, height, width, channels]` uint8 with labels or targets `[n]`, in host memory."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = self.x_train.shape[1:]
+        return height, width, channels
+
+
+def statistics(inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of `inputs` `[n, ..., size]` along the last axis; of images in units of 0..1."""
+    if inputs.dtype == np.uint8:
+        return channel_statistics(inputs)
+    flat = inputs.reshape(-1, inputs.shape[-1])
+    return flat.mean(0, np.float64).astype(np.float32), flat.std(0, np.float64).astype(np.float32)
 
 
 def channel_statistics(images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -27,7 +27,7 @@ def source(dataset: PreparedDataset, cache_dir: Path, available_memory: Availabl
         class_names=class_names
         if unnamed and len(class_names) == len(dataset.class_names)
         else dataset.class_names,
-        image_shape=dataset.image_shape,
+        shape=dataset.image_shape,
         sizes=dataset.sizes,
         read=partial(_read, dataset, cache_dir, available_memory),
     )

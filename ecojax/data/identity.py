@@ -8,32 +8,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecojax.data.dataset import Images, Labels
+from ecojax.data.dataset import Inputs, Outputs
 
-_BLOCK = 4096  # images copied at once, where a part is drawn out of a split
+_BLOCK = 4096  # samples copied at once, where a part is drawn out of a split
 _BYTES = 16
 _IN_WORDS = {
     "classes": "classes or their order",
+    "features": "columns or their order",
     "train": "training images or labels",
     "validation": "validation images or labels",
     "test": "test images or labels",
 }
 
 
-def of_images(images: Images, labels: Labels, index: NDArray[np.int64] | None = None) -> str:
-    """Digest images `[n, height, width, channels]` with their labels `[n]`, in this order; those at `index` only."""
+def of_samples(inputs: Inputs, y: Outputs, index: NDArray[np.int64] | None = None) -> str:
+    """Digest inputs `[n, ...]` with their labels or targets `[n]`, in this order; those at `index` only."""
     digest = hashlib.blake2b(digest_size=_BYTES)
-    drawn = np.arange(len(labels)) if index is None else index
-    digest.update(str((len(drawn), *images.shape[1:])).encode())
+    drawn = np.arange(len(y)) if index is None else index
+    kind = () if inputs.dtype == np.uint8 else (inputs.dtype.name,)  # the digests of images are older
+    digest.update(str((len(drawn), *inputs.shape[1:], *kind)).encode())
+    of_y = "<i4" if np.issubdtype(y.dtype, np.integer) else "<f4"
     for start in range(0, len(drawn), _BLOCK):
         block = drawn[start : start + _BLOCK] if index is not None else slice(start, start + _BLOCK)
-        digest.update(np.ascontiguousarray(images[block]).data)
-        digest.update(np.ascontiguousarray(labels[block], "<i4").data)
+        digest.update(np.ascontiguousarray(inputs[block]).data)
+        digest.update(np.ascontiguousarray(y[block], of_y).data)
     return digest.hexdigest()
 
 
 def of_names(names: Sequence[str]) -> str:
-    """Digest the names of classes, in their order."""
+    """Digest the names of classes or columns, in their order."""
     digest = hashlib.blake2b(digest_size=_BYTES)
     for name in names:
         digest.update(f"{len(name)} {name}".encode())

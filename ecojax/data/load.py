@@ -1,4 +1,4 @@
-"""`load`: a dataset's name to its arrays, split and ready to train on."""
+"""`load`: a dataset's name to its arrays, split and ready to train on; `split`: the same of any source."""
 
 import os
 from collections.abc import Callable
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecojax.data import cache, decoded, digits, identity
-from ecojax.data.dataset import ImageDataset, Images, Labels, channel_statistics
+from ecojax.data.dataset import Dataset, ImageDataset, Inputs, Outputs, statistics
 from ecojax.data.locate import default_data_dir, locate
 from ecojax.data.memory import AvailableMemory, available_memory_bytes, require_memory
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
-from ecojax.data.splits import stratified_draw
+from ecojax.data.splits import strata, stratified_draw
 from ecojax.errors import DataError, InputError
 from ecojax.wording import option
 
-_CARVED_TEST_FRACTION = 0.2  # of the training images, where nothing else is published to test on
+_CARVED_TEST_FRACTION = 0.2  # of the training samples, where nothing else is published to test on
 _CARVED_TEST_SEED = 0  # never the user's: every study of a dataset has the same test set
 
 
@@ -35,8 +35,8 @@ def load(
     on_progress: OnProgress | None = None,
     available_memory: AvailableMemory = available_memory_bytes,
     named: Callable[[str, Any], str] = option,
-) -> ImageDataset:
-    """Load an image-classification dataset into memory, but for its test set, which is looked over and put back.
+) -> Dataset:
+    """Load a dataset into memory, but for its test set, which is looked over and put back.
 
     What is wrong with the test set (files, shapes, labels) shows here, and not after a search.
 
@@ -59,8 +59,6 @@ def load(
         InputError: a size or the seed is impossible.
         DataError: the dataset is unknown, unobtainable, damaged, of another kind, or too large for this host.
     """
-    if seed < 0:
-        raise InputError(f"the seed is {seed}; give 0 or a greater whole number")
     if name == digits.NAME:
         source = digits.source()
     else:
@@ -74,34 +72,66 @@ def load(
         )
         source = decoded.source(found, cache_folder, available_memory)
 
+    return split(
+        source,
+        train_size=train_size,
+        validation_size=validation_size,
+        seed=seed,
+        on_progress=on_progress,
+        available_memory=available_memory,
+        named=named,
+    )
+
+
+def split(
+    source: Source,
+    *,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+    available_memory: AvailableMemory = available_memory_bytes,
+    named: Callable[[str, Any], str] = option,
+) -> Dataset:
+    """The dataset of a source, split as `load` says; an `ImageDataset` where its inputs are images.
+
+    Raises:
+        InputError: a size or the seed is impossible.
+        DataError: the source cannot be read, or is too large for this host.
+    """
+    if seed < 0:
+        raise InputError(f"the seed is {seed}; give 0 or a greater whole number")
     plan = _plan(source, train_size, validation_size, named)
     require_memory(
         source.bytes_of(plan.train_size + plan.validation_size + plan.test_size),
-        f"dataset {name!r} with {plan.train_size} training, {plan.validation_size} validation and {plan.test_size} "
-        "test images",
+        f"dataset {source.name!r} with {plan.train_size} training, {plan.validation_size} validation and "
+        f"{plan.test_size} test {source.samples}",
         available_memory,
     )
 
-    images, labels = source.read("train", on_progress)
-    pool = np.arange(len(labels))
+    x, y = source.read("train", on_progress)
+    pool = np.arange(len(y))
     test = None
     if plan.test_from_train:
-        test, pool = stratified_draw(labels, plan.test_size, seed=_CARVED_TEST_SEED, purpose="test")
+        test, pool = stratified_draw(strata(y), plan.test_size, seed=_CARVED_TEST_SEED, purpose="test")
     if plan.validation_split == "train":
-        drawn, left = stratified_draw(labels[pool], plan.validation_size, seed=seed, purpose="validation")
-        x_validation, y_validation = _take(images, labels, pool[drawn])
+        drawn, left = stratified_draw(strata(y[pool]), plan.validation_size, seed=seed, purpose="validation")
+        x_validation, y_validation = _take(x, y, pool[drawn])
         pool = pool[left]
     else:
         published = source.read(plan.validation_split, on_progress)
-        drawn, _ = stratified_draw(published[1], plan.validation_size, seed=seed, purpose="validation")
+        drawn, _ = stratified_draw(
+            strata(published[1]), plan.validation_size, seed=seed, purpose="validation"
+        )
         x_validation, y_validation = _take(*published, drawn)
-    drawn, _ = stratified_draw(labels[pool], plan.train_size, seed=seed, purpose="train")
-    x_train, y_train = _take(images, labels, pool[drawn])
+    drawn, _ = stratified_draw(strata(y[pool]), plan.train_size, seed=seed, purpose="train")
+    x_train, y_train = _take(x, y, pool[drawn])
 
-    of_test = (images, labels) if plan.test_from_train else source.read(plan.test_split, on_progress)
-    test_digest = identity.of_images(*of_test, test)
-    mean, std = channel_statistics(x_train)
-    return ImageDataset(
+    of_test = (x, y) if plan.test_from_train else source.read(plan.test_split, on_progress)
+    test_digest = identity.of_samples(*of_test, test)
+    mean, std = statistics(x_train)
+    kind = ImageDataset if source.is_of_images else Dataset
+    return kind(
         name=source.name,
         title=source.title,
         version=source.version,
@@ -121,16 +151,19 @@ def load(
         },
         digests={
             "classes": identity.of_names(source.class_names),
-            "train": identity.of_images(x_train, y_train),
-            "validation": identity.of_images(x_validation, y_validation),
+            "train": identity.of_samples(x_train, y_train),
+            "validation": identity.of_samples(x_validation, y_validation),
             "test": test_digest,
-        },
+        }
+        | ({"features": identity.of_names(source.feature_names)} if source.feature_names else {}),
         _read_test=partial(_read_test, source, plan.test_split, test, test_digest, available_memory),
+        feature_names=source.feature_names,
+        target_name=source.target_name,
     )
 
 
 class _Plan(NamedTuple):
-    """How many images each part gets, out of which published split."""
+    """How many samples each part gets, out of which published split."""
 
     train_size: int
     validation_size: int
@@ -159,31 +192,31 @@ def _plan(
 
     validation_split = "validation" if {"validation", "test"} <= sizes.keys() else "train"
     if validation_split == "train":
-        fraction = 0.2 if source.name == digits.NAME else 0.1  # 1,797 images make for a coarse tenth
-        most, default = pool - 1, max(1, round(fraction * pool))
+        most, default = pool - 1, max(1, round(source.validation_share * pool))
     else:
         most = default = sizes["validation"]
-    validation = _within("validation_size", validation_size, default, most, source.name, named)
+    validation = _within("validation_size", validation_size, default, most, source, named)
     if validation_split == "train":
         pool -= validation
-    train = _within("train_size", train_size, pool, pool, source.name, named)
+    train = _within("train_size", train_size, pool, pool, source, named)
     return _Plan(train, validation, validation_split, test_size, test_split)
 
 
 def _within(
-    key: str, asked: int | None, default: int, most: int, name: str, named: Callable[[str, Any], str]
+    key: str, asked: int | None, default: int, most: int, source: Source, named: Callable[[str, Any], str]
 ) -> int:
     size = default if asked is None else asked
     if not 1 <= size <= most:
         raise InputError(
-            f"{named(key, size)} is out of range; of {name!r} it can be 1 to {most} images: give a number in this range"
+            f"{named(key, size)} is out of range; of {source.name!r} it can be 1 to {most} {source.samples}: "
+            "give a number in this range"
         )
     return size
 
 
-def _take(images: Images, labels: Labels, index: NDArray[np.int64]) -> tuple[Images, Labels]:
+def _take(x: Inputs, y: Outputs, index: NDArray[np.int64]) -> tuple[Inputs, Outputs]:
     """Copies in ordinary memory, of arrays that may be mapped from the cache."""
-    return np.asarray(images)[index], np.asarray(labels)[index]
+    return np.asarray(x)[index], np.asarray(y)[index]
 
 
 def _read_test(
@@ -192,16 +225,16 @@ def _read_test(
     index: NDArray[np.int64] | None,
     digest: str,
     available_memory: AvailableMemory,
-) -> tuple[Images, Labels]:
+) -> tuple[Inputs, Outputs]:
     size = source.sizes[split] if index is None else len(index)
     require_memory(
-        source.bytes_of(size), f"the test set of {source.name!r}, {size} images,", available_memory
+        source.bytes_of(size), f"the test set of {source.name!r}, {size} {source.samples},", available_memory
     )
-    images, labels = source.read(split, None)
-    if identity.of_images(images, labels, index) != digest:
+    x, y = source.read(split, None)
+    if identity.of_samples(x, y, index) != digest:
         raise DataError(
             f"the test set of {source.name!r} is another than when the search began; put back what was there, and go "
             "on with "
             f"{option('resume')}"
         )
-    return _take(images, labels, np.arange(size) if index is None else index)
+    return _take(x, y, np.arange(size) if index is None else index)

@@ -1,26 +1,43 @@
-"""Where images come from, before they are split: named splits, each read when asked for."""
+"""Where samples come from, before they are split: named splits, each read when asked for."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ecojax.data.dataset import Images, Labels
+import numpy as np
+
+from ecojax.data.dataset import Inputs, Outputs
 from ecojax.data.progress import OnProgress
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset as published. `sizes` counts the images of each split; `read` gives a split's images and labels."""
+    """A dataset as published. `sizes` counts the samples of each split; `read` gives a split's inputs and labels.
+
+    `class_names` is empty where targets are to be predicted. `shape` and `dtype` are those of one input, `samples`
+    is what they are called. `validation_share` of the training split validates where nothing else is said.
+    """
 
     name: str
     title: str
     version: str
     origin: str
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     sizes: dict[str, int]
-    read: Callable[[str, OnProgress | None], tuple[Images, Labels]]
+    read: Callable[[str, OnProgress | None], tuple[Inputs, Outputs]]
+    dtype: str = "uint8"
+    samples: str = "images"
+    feature_names: tuple[str, ...] = ()
+    target_name: str = ""
+    validation_share: float = 0.1
 
-    def bytes_of(self, num_images: int) -> int:
-        """Memory that so many decoded images take, with their labels."""
-        height, width, channels = self.image_shape
-        return num_images * (height * width * channels + 4)  # a label is an int32
+    @property
+    def is_of_images(self) -> bool:
+        return self.dtype == "uint8" and len(self.shape) == 3
+
+    def bytes_of(self, samples: int) -> int:
+        """Memory that so many decoded samples take, with their labels."""
+        return samples * (
+            math.prod(self.shape) * np.dtype(self.dtype).itemsize + 4
+        )  # a label takes four bytes

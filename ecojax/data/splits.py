@@ -9,12 +9,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ecojax.data.dataset import Labels
+from ecojax.data.dataset import Labels, Outputs
 from ecojax.errors import InputError
 
 Purpose = Literal["test", "validation", "train"]
 # A stream for each: one seed for all must not make the training subset a copy of the validation draw.
 _STREAM: dict[Purpose, int] = {"test": 0, "validation": 1, "train": 2}
+
+
+def strata(y: Outputs) -> Labels:
+    """What a draw is stratified by: labels `[n]` themselves; targets form one class."""
+    return y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
 
 
 def stratified_draw(

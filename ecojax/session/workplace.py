@@ -213,7 +213,7 @@ def load_task(
     download: bool = True,
 ) -> "Task":
     """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
-    from ecojax.data import load
+    from ecojax.data import ImageDataset, load
     from ecojax.tasks import ImageClassification
 
     origins = Origins.of(origins)
@@ -227,6 +227,7 @@ def load_task(
         on_progress=on_data,
         named=origins.named,
     )
+    assert isinstance(dataset, ImageDataset)
     task = ImageClassification(
         dataset,
         settings.families,

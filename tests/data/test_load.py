@@ -294,11 +294,11 @@ class TestIdentity:
 
     def test_labels_are_told_apart_that_sum_alike(self):
         x, y = np.zeros((4, 2, 2, 1), np.uint8), np.array([0, 1, 1, 0], np.int32)
-        assert identity.of_images(x, y) == identity.of_images(x.copy(), y.copy())
-        assert identity.of_images(x, y) != identity.of_images(x, y[::-1] * 0 + y[[1, 0, 0, 1]])
-        assert identity.of_images(x, y) != identity.of_images(x.reshape(4, 4, 1, 1), y)
+        assert identity.of_samples(x, y) == identity.of_samples(x.copy(), y.copy())
+        assert identity.of_samples(x, y) != identity.of_samples(x, y[::-1] * 0 + y[[1, 0, 0, 1]])
+        assert identity.of_samples(x, y) != identity.of_samples(x.reshape(4, 4, 1, 1), y)
         np.testing.assert_equal(
-            identity.of_images(x, y, np.array([2, 0])), identity.of_images(x[[2, 0]], y[[2, 0]])
+            identity.of_samples(x, y, np.array([2, 0])), identity.of_samples(x[[2, 0]], y[[2, 0]])
         )
 
 
