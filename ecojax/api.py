@@ -167,6 +167,7 @@ def search(
     from ecojax.session.data import data_dir_of
     from ecojax.session.plan import on_the_host, plan_of
     from ecojax.session.queue import queue_of
+    from ecojax.trial.worker import Lower
 
     def tell(lines: list[str]) -> None:
         if listener is not None:
@@ -184,7 +185,7 @@ def search(
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
         if dry_run:
             first = queue[0] if queue else crew.task.space.default()
-            tell([f"a dry run: {crew.call('lower', first)} is lowered, nothing is trained or written"])
+            tell([f"a dry run: {crew.ask(Lower(first))} is lowered, nothing is trained or written"])
             return Study(folder or Path("nowhere"), record, [])
         folder = folder or _take_folder(settings.dataset)
         with StudyStore.create(folder, record) as store:

@@ -173,6 +173,7 @@ def proposing(proposer: str, trials: int) -> dict[str, Any]:
     """A whole search, but that no trial costs anything, with its stop on stagnation and its record of rivals."""
     from ecojax.engine.archive import Observation
     from ecojax.engine.engine import Engine
+    from ecojax.session.aim import Aim
     from ecojax.session.rivals import Standings
     from ecojax.session.stagnation import Stagnation, Watch
     from ecojax.study import Status, Trial
@@ -180,7 +181,7 @@ def proposing(proposer: str, trials: int) -> dict[str, Any]:
     of, rng = space(), np.random.default_rng(0)
     engine = Engine(of, objectives=2, population=POPULATION, seed=0, proposer=proposer)
     history, watch = engine.history(), Watch(Stagnation(1000, POPULATION))
-    standings = Standings(OBJECTIVES, {})
+    standings = Standings(Aim(OBJECTIVES))
     times = {"note_and_propose_ms": [0.0] * trials, "watch_and_rivals_ms": [0.0] * trials}
     places: dict[str, dict[str, float]] = {}
     for step in range(trials):
@@ -222,7 +223,8 @@ def asynchronous(executor: Any, proposer: str, trials: int) -> tuple[list[tuple[
     """When each trial of a real search began and ended, and the seconds that compiling took beforehand."""
     from ecojax.budget import Budget
     from ecojax.engine.engine import Engine
-    from ecojax.session.loop import run
+    from ecojax.session.aim import Aim
+    from ecojax.session.loop import Loop
     from ecojax.study import StudyStore
 
     compile_s = compiled(proposer, trials)
@@ -231,7 +233,7 @@ def asynchronous(executor: Any, proposer: str, trials: int) -> tuple[list[tuple[
         tempfile.TemporaryDirectory(prefix="ecojax-scale-") as folder,
         StudyStore.create(f"{folder}/study", {}) as store,
     ):
-        run(store, engine, executor, objectives=OBJECTIVES, constraints={}, budget=Budget(trials))
+        Loop(store, engine, executor, Aim(OBJECTIVES), Budget(trials)).run()
         slept = [(trial.details["began_s"], trial.details["ended_s"]) for trial in store.each()]
     assert len(slept) == trials
     return slept, compile_s
@@ -258,11 +260,12 @@ def generational(executor: Any, trials: int) -> list[tuple[float, float]]:
     """When each of the same trials began and ended, if every generation is waited for; proposing costs nothing here."""
     from ecojax.execute.executor import Job
     from ecojax.session.loop import trial_seed
+    from ecojax.trial.worker import Evaluate
 
     slept = []
     for first in range(0, trials, executor.workers):
         for id_ in range(first, min(first + executor.workers, trials)):
-            executor.submit(Job(id_, "evaluate", ({}, trial_seed(0, id_))))
+            executor.submit(Job(id_, Evaluate({}, trial_seed(0, id_))))
         while executor.running:
             slept += [ended.value.details for ended in executor.wait()]
     return [(details["began_s"], details["ended_s"]) for details in slept]
@@ -317,7 +320,8 @@ def driving(proposer: str, folder: str, trials: int, limit_s: float) -> dict[str
     from benchmarks.scale.instant import InstantExecutor
     from ecojax.budget import Budget
     from ecojax.engine.engine import Engine
-    from ecojax.session.loop import Listener, run
+    from ecojax.session.aim import Aim
+    from ecojax.session.loop import Listener, Loop
     from ecojax.study import Status, StudyStore
     from ecojax.trial.outcome import Outcome
 
@@ -350,16 +354,15 @@ def driving(proposer: str, folder: str, trials: int, limit_s: float) -> dict[str
     with StudyStore.create(
         folder, {"objectives": list(OBJECTIVES), "dataset": "cifar10", "seed": 0}
     ) as store:
-        reason = run(
+        reason = Loop(
             store,
             engine,
             InstantExecutor(TOGETHER, evaluate),
-            objectives=OBJECTIVES,
-            constraints={},
-            budget=Budget(trials),
+            Aim(OBJECTIVES),
+            Budget(trials),
             listener=listener,
             stop=lambda: time.perf_counter() - began > limit_s,
-        )
+        ).run()
         seconds = time.perf_counter() - began
         listener.note()
     found = {"trials": listener.ended, "cut_off": reason is None, "trials_per_s": listener.ended / seconds}

@@ -269,8 +269,9 @@ def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list
     """
     from ecojax.budget import Budget
     from ecojax.engine.engine import Engine
+    from ecojax.session.aim import Aim
     from ecojax.session.crew import assemble
-    from ecojax.session.loop import run
+    from ecojax.session.loop import Loop
     from ecojax.settings import resolve
     from ecojax.study import StudyStore
 
@@ -287,14 +288,7 @@ def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list
             seed=settings.seed,
             queue=drawn(crew.task, settings.evaluations, 0, MOST_FLOPS) if ours else (),
         )
-        run(
-            store,
-            engine,
-            crew.executor,
-            objectives=OBJECTIVES,
-            constraints={},
-            budget=Budget(settings.evaluations),
-        )
+        Loop(store, engine, crew.executor, Aim(OBJECTIVES), Budget(settings.evaluations)).run()
         images = len(crew.task.dataset.y_validation)
         return [trial for trial in store.trials() if trial.complete], images
 

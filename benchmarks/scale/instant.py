@@ -34,7 +34,12 @@ class InstantExecutor(Executor):
     def wait(self, timeout_s: float | None = None) -> list[Ended]:
         jobs, self._running = self._running, []
         return [
-            Ended(job, End.RETURNED, self._evaluate(*job.arguments), worker=f"worker-{k}")
+            Ended(
+                job,
+                End.RETURNED,
+                self._evaluate(job.request.configuration, job.request.seed),
+                worker=f"worker-{k}",
+            )
             for k, job in enumerate(jobs)
         ]
 

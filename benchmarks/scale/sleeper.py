@@ -2,10 +2,10 @@
 
 import time
 from random import Random
-from typing import Any
 
 from ecojax.study import Status
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.worker import Evaluate
 
 PRETENDED = {"accuracy": "pretended", "energy_per_sample_j": "pretended"}
 
@@ -20,8 +20,8 @@ class Sleeper:
     def __init__(self, mean_s: float):
         self.mean_s = mean_s
 
-    def evaluate(self, configuration: Any, seed: int) -> Outcome:
-        rng = Random(seed)
+    def evaluate(self, request: Evaluate) -> Outcome:
+        rng = Random(request.seed)
         seconds = self.mean_s * rng.expovariate(1.0)
         metrics = {
             "accuracy": rng.random(),

@@ -1,7 +1,7 @@
 """What a job is, how it can end, and what every executor does. How it does it is the other modules' business."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -12,7 +12,7 @@ from ecojax.errors import ExecutorError
 
 @dataclass(frozen=True)
 class Maker:
-    """How a worker makes the object whose methods are called: `target(**keywords)`, in the worker's process.
+    """How a worker makes the object that requests are put to: `target(**keywords)`, in the worker's process.
 
     target: "package.module:callable".
     keywords: plain records and numpy arrays; every worker gets a copy.
@@ -32,17 +32,15 @@ class Maker:
 
 @dataclass(frozen=True)
 class Job:
-    """A call of a method of the worker's object.
+    """A request to the worker's object.
 
     id: the caller's own number of it, unlike any other that runs.
-    arguments, keywords: plain records and numpy arrays.
+    request: called with the worker's object, where that is; it can be pickled, and so can what it gives.
     timeout_s: from when a worker begins with it; None is for ever.
     """
 
     id: int
-    method: str
-    arguments: tuple[Any, ...] = ()
-    keywords: Mapping[str, Any] = field(default_factory=dict)
+    request: Callable[[Any], Any]
     timeout_s: float | None = None
 
 
@@ -50,7 +48,7 @@ class End(StrEnum):
     """How a job ended."""
 
     RETURNED = "returned"
-    RAISED = "raised"  # the method did; its worker lives on
+    RAISED = "raised"  # the request did; its worker lives on
     CRASHED = "crashed"  # its process died: a fault in native code, no memory left, an exit
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
@@ -61,7 +59,7 @@ class End(StrEnum):
 class Ended:
     """A job and its end.
 
-    value: what the method returned.
+    value: what the request returned.
     exception: what it raised, of its own type where that can be sent, else a RuntimeError with its text; the
         worker's traceback is among its notes.
     error: a sentence for a person, of every end but RETURNED.
@@ -82,7 +80,7 @@ class Executor(ABC):
     """Runs jobs on workers, each of which makes its object once and does one job at a time.
 
     with LocalExecutor(maker, environments=places("auto", None)) as executor:
-        executor.submit(Job(0, "evaluate", (configuration,)))
+        executor.submit(Job(0, Evaluate(configuration, seed)))
         for ended in executor.wait():
             ...
 
@@ -114,7 +112,7 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, job: Job) -> None:
-        """Begins the job, or queues it behind those that wait. Raises what pickling its arguments raises."""
+        """Begins the job, or queues it behind those that wait. Raises what pickling its request raises."""
 
     @abstractmethod
     def wait(self, timeout_s: float | None = None) -> list[Ended]:

@@ -58,7 +58,7 @@ class InlineExecutor(Executor):
         began = time.monotonic()
         try:
             with self._within():
-                value = getattr(self._object, job.method)(*job.arguments, **job.keywords)
+                value = job.request(self._object)
         except Exception as error:
             seconds = time.monotonic() - began
             return Ended(

@@ -13,16 +13,15 @@ from ecojax.execute.executor import Job, described
 
 
 def call(job: Job) -> bytes:
-    """Raises what pickling its arguments raises."""
-    return pickle.dumps((job.method, job.arguments, dict(job.keywords)), protocol=5)
+    """Raises what pickling its request raises."""
+    return pickle.dumps(job.request, protocol=5)
 
 
 def answer(made: Any, pickled_call: bytes) -> bytes:
     """Does the call on the worker's object."""
 
     def do() -> Any:
-        method, arguments, keywords = pickle.loads(pickled_call)
-        return getattr(made, method)(*arguments, **keywords)
+        return pickle.loads(pickled_call)(made)
 
     return attempt(do)
 

@@ -3,14 +3,13 @@
 The spread of a mean is what its trials differ by, and never less than what each of them states of itself.
 """
 
-import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ecojax.frontier.intervals import NORMAL_95
+from ecojax.space import identity
 from ecojax.study import METRICS, Trial
 
 REPEATS = "repeats"
@@ -20,7 +19,7 @@ def by_configuration(trials: Iterable[Trial]) -> list[list[Trial]]:
     """`trials` in groups of one configuration each, in the order of each group's first."""
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(_identity(trial.configuration), []).append(trial)
+        groups.setdefault(identity(trial.configuration), []).append(trial)
     return list(groups.values())
 
 
@@ -74,7 +73,3 @@ def _spread(name: str, values: Sequence[float], trials: Sequence[Trial]) -> dict
 
 def _recorded(name: str, trials: Sequence[Trial]) -> list[float]:
     return [trial.metrics[name] for trial in trials if name in trial.metrics]
-
-
-def _identity(configuration: Mapping[str, Any]) -> str:
-    return json.dumps(dict(configuration), sort_keys=True)

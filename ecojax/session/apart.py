@@ -7,6 +7,7 @@ from typing import Any
 from ecojax.execute.executor import End, Ended, Executor, Job
 from ecojax.trial.metered import Metered
 from ecojax.trial.outcome import Outcome
+from ecojax.trial.worker import Compare, Describe, Evaluate, MeterAlone
 
 SLICE_S = 0.1  # of waiting for one of two executors, while both are at work
 OF_BOTH = ("trial_seconds", "compile_seconds", "metering_seconds", "waiting_seconds", "trial_energy_j")
@@ -43,13 +44,14 @@ class MeteredApart(Executor):
         return [*self.trainers.running, *self._metering.values(), *aside, *ended]
 
     def submit(self, job: Job) -> None:
-        if job.method == "evaluate" and "metered" not in job.keywords:
-            self._metering[job.id] = job
-            self.meters.submit(replace(job, method="meter_alone", arguments=job.arguments[:1], keywords={}))
-        elif job.method in ("compare", "describe"):
-            self.meters.submit(job)
-        else:
-            self.trainers.submit(job)
+        match job.request:
+            case Evaluate(configuration=configuration, metered=None):
+                self._metering[job.id] = job
+                self.meters.submit(replace(job, request=MeterAlone(configuration)))
+            case Compare() | Describe():
+                self.meters.submit(job)
+            case _:
+                self.trainers.submit(job)
 
     def wait(self, timeout_s: float | None = None) -> list[Ended]:
         waited = 0.0
@@ -86,7 +88,8 @@ class MeteredApart(Executor):
         if metered is None:
             return [replace(one, job=job)]
         self._found[job.id] = outcome
-        self.trainers.submit(replace(job, keywords={**job.keywords, "metered": metered}))
+        assert isinstance(job.request, Evaluate)
+        self.trainers.submit(replace(job, request=replace(job.request, metered=metered)))
         return []
 
     def _with_metering(self, one: Ended) -> Ended:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ecojax.budget import Budget, seconds_of
 from ecojax.energy import Energy
@@ -15,10 +15,11 @@ from ecojax.frontier import Study
 from ecojax.jax_settings import computing
 from ecojax.origins import Origins
 from ecojax.session.account import REST, Stopwatch, account
+from ecojax.session.aim import Aim
 from ecojax.session.contenders import Figures, settle
 from ecojax.session.crew import Crew
 from ecojax.session.feasibility import infeasible
-from ecojax.session.loop import Listener, run
+from ecojax.session.loop import Listener, Loop
 from ecojax.session.resume import adopter_of
 from ecojax.session.stagnation import Stagnation
 from ecojax.session.waiting import told
@@ -29,10 +30,8 @@ from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.study.constraints import violation
 from ecojax.tasks.task import Task, quality
 from ecojax.trial.rungs import can_stop
+from ecojax.trial.worker import Compare, Required, Test, TrainedCandidates
 from ecojax.wording import option
-
-if TYPE_CHECKING:
-    pass
 
 LEAD = 4  # candidates that compile while an accelerator trains another
 AHEAD = 32  # upcoming configurations that are worth knowing: their shapes may be few
@@ -91,30 +90,28 @@ def conduct(
     with told(crew.turns, listener), _accounted(store, engine, crew) as stopwatch:
         began = time.perf_counter()
         try:
-            reason = run(
+            reason = Loop(
                 store,
                 engine,
                 crew.executor,
-                objectives=settings.objectives,
-                constraints=bounds,
-                budget=Budget.of(settings.evaluations, settings.budget),
+                Aim(settings.objectives, bounds, judged),
+                Budget.of(settings.evaluations, settings.budget),
                 stagnation=None
                 if settings.patience is None
                 else Stagnation(settings.patience, settings.population),
                 listener=listener,
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
                 signature=lambda configuration: task.candidate(configuration).signature,
-                quality=judged,
                 parent_of=task.parent if settings.inherit else None,
                 early_stop=settings.early_stop and can_stop(settings.objectives, judged.name),
                 ahead=AHEAD,
                 lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
-                keywords={"device_kind": kind, "provenance": provenance},
+                required=Required(kind, provenance),
                 stop=stop,
                 quietly=crew.turns.shared,
                 stopwatch=stopwatch,
-            )
+            ).run()
             if reason is not None:
                 store.set("stopped", reason)
         except FruitlessError as error:
@@ -247,9 +244,7 @@ def _frontier(store: StudyStore) -> list[Trial]:
     return Study(store.folder, store.settings(), [*store.each(Status.COMPLETE)]).frontier()
 
 
-def _trained(
-    store: StudyStore, trials: Sequence[Trial]
-) -> dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def _trained(store: StudyStore, trials: Sequence[Trial]) -> TrainedCandidates:
     """Configuration and weights by trial."""
     return {trial.id: (trial.configuration, store.arrays(trial)) for trial in trials}
 
@@ -266,12 +261,7 @@ def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, l
         return Figures(metrics, {"energy": energy.to_dict()})
 
     def compare(members: Sequence[Trial]) -> dict[int, Figures]:
-        found = crew.call(
-            "compare",
-            _trained(store, members),
-            confidence_target=target,
-            device_kind=crew.facts["device_kind"],
-        )
+        found = crew.ask(Compare(_trained(store, members), target, Required(crew.facts["device_kind"])))
         return {number: figures(energy) for number, energy in found.items()}
 
     settle(store, lambda: _frontier(store), compare, listener)
@@ -293,5 +283,5 @@ def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     if not untested:
         return
     listener.testing(len(untested))
-    for number, metrics in crew.call("test", _trained(store, untested)).items():
+    for number, metrics in crew.ask(Test(_trained(store, untested))).items():
         store.add_metrics(number, {figure: metrics[quality(crew.task).name]})

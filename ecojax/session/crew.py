@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecojax.energy.turns import Turns
 from ecojax.errors import EcojaxError, InputError
@@ -19,6 +19,7 @@ from ecojax.session.loop import Listener
 from ecojax.session.waiting import FOLDER
 from ecojax.session.workplace import Workplace, load_task, precision_on, select_device
 from ecojax.settings import SearchSettings
+from ecojax.trial.worker import Describe, Worker
 from ecojax.wording import option, speaks_of_options
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MAKER = "ecojax.session.workplace:make"
 ASIDE = -1  # the number of a job that is no trial
 CALLS = 3  # until workers that die are taken for more than bad luck
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,26 @@ class Crew:
     turns: Turns
     notes: Sequence[str] = ()
 
-    def call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
-        """What a method of some worker's `Workplace` gives, while no trial is running. Raises what it raises."""
-        return call(self.executor, method, *arguments, **keywords)
+    def ask(self, request: Callable[[Worker], Answer]) -> Answer:
+        """What some worker answers, while no trial is running. Raises what it raises."""
+        return ask(self.executor, request)
 
 
-def call(executor: Executor, method: str, *arguments: Any, **keywords: Any) -> Any:
-    """What a method of some worker's object gives.
+def ask(executor: Executor, request: Callable[[Worker], Answer]) -> Answer:
+    """What some worker answers.
 
     Raises what it raises, and `EcojaxError` where workers die over it.
     """
     for _ in range(CALLS):
-        executor.submit(Job(ASIDE, method, arguments, keywords))
+        executor.submit(Job(ASIDE, request))
         (ended,) = executor.wait()
         if ended.end is End.RETURNED:
-            return ended.value
+            answer: Answer = ended.value
+            return answer
         if ended.exception is not None:
             raise ended.exception
-    raise EcojaxError(f"a worker was to {method.replace('_', ' ')} and did not, {CALLS} times: {ended.error}")
+    asked = type(request).__name__.lower()
+    raise EcojaxError(f"a worker was to {asked} and did not, {CALLS} times: {ended.error}")
 
 
 @contextmanager
@@ -98,7 +103,7 @@ def assemble(
             name = "" if study is None else str(study.absolute())
             executor, task, turns = _apart(stack, settings, origins, on_data, download, name)
         stack.enter_context(executor)
-        described = call(executor, "describe")
+        described = ask(executor, Describe())
         task = task.in_precision(described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
         yield Crew(executor, task, {**task.facts(), **described}, turns, notes)

@@ -1,15 +1,16 @@
 """What a running search keeps of its trials: who runs, what was spent, and what the next ones are told."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ecojax.engine.archive import Observation
 from ecojax.engine.digests import Digests, digest
 from ecojax.engine.history import History
+from ecojax.session.aim import Aim
 from ecojax.session.rivals import Standings
 from ecojax.session.stagnation import Watch
-from ecojax.study import METRICS, Metric, Status, Trial
+from ecojax.study import METRICS, Status, Trial
 from ecojax.study.constraints import violation
 from ecojax.trial.metered import Metered
 from ecojax.trial.rungs import Rivals
@@ -23,26 +24,21 @@ class Ledger:
 
     history: empty; what the engine proposes on. watch: tells when going on no longer pays.
     adopt: what a trial's configuration is in the engine's space, None where it has no place there; where the space
-    has changed. signature: what configurations whose inferences are the same program have in common. quality: the
-    metric of learning curves.
+    has changed. signature: what configurations whose inferences are the same program have in common.
     """
 
     def __init__(
         self,
         history: History,
-        objectives: Sequence[str],
-        constraints: Mapping[str, Mapping[str, float]],
+        aim: Aim,
         *,
         watch: Watch | None = None,
         adopt: Adopt | None = None,
         signature: Signature | None = None,
-        quality: Metric = METRICS["accuracy"],
     ):
         self.history, self.watch = history, watch
-        self._objectives, self._constraints = objectives, constraints
-        self._adopt, self._signature = adopt, signature
-        self._quality = quality
-        self._standings = Standings(objectives, constraints, quality)
+        self._aim, self._adopt, self._signature = aim, adopt, signature
+        self._standings = Standings(aim)
         self._metered = Digests()  # the trial in which a signature was metered
         self.running: dict[int, Trial] = {}
         self.ended = 0
@@ -91,23 +87,18 @@ class Ledger:
             if configuration is None:
                 return None
             trial = replace(trial, configuration=configuration)
-        return observe(trial, self._objectives, self._constraints, self._quality.name)
+        return observe(trial, self._aim)
 
 
-def observe(
-    trial: Trial,
-    objectives: Sequence[str],
-    constraints: Mapping[str, Mapping[str, float]],
-    quality: str = "accuracy",
-) -> Observation:
+def observe(trial: Trial, aim: Aim) -> Observation:
     """A trial as the engine sees it: objectives minimised, the violations of all constraints summed.
 
     One that was stopped early counts with the quality that it was expected to end with: it was no failure.
     """
-    metrics = dict(trial.metrics)
+    metrics, quality = dict(trial.metrics), aim.quality.name
     if trial.status is Status.STOPPED and f"expected_{quality}" in metrics:
         metrics[quality] = metrics[f"expected_{quality}"]
     elif not trial.complete:
         return Observation(trial.configuration, None, pending=trial.status is Status.RUNNING)
-    values = [METRICS[name].minimised(metrics[name]) for name in objectives]
-    return Observation(trial.configuration, values, violation(metrics, constraints))
+    values = [METRICS[name].minimised(metrics[name]) for name in aim.objectives]
+    return Observation(trial.configuration, values, violation(metrics, aim.constraints))

@@ -1,16 +1,15 @@
 """The loop: propose, hand out, record; until the budget is spent.
 
 Steady state: whoever is free gets the next proposal, made of all that has ended until then; nobody waits for a
-generation. Knows nothing of models, datasets or watts, nor of where trials run: an `Executor` calls `evaluate` of
-its workers' object with a configuration and a seed, which gives an `Outcome`; every side effect is the store's.
+generation. Knows nothing of models, datasets or watts, nor of where trials run: an `Executor` puts an `Evaluate` to
+one of its workers, which gives an `Outcome`; every side effect is the store's.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,14 @@ from ecojax.engine.engine import Engine
 from ecojax.errors import EcojaxError, FruitlessError
 from ecojax.execute.executor import End, Ended, Executor, Job
 from ecojax.session.account import WAITING, Stopwatch
+from ecojax.session.aim import Aim
 from ecojax.session.ledger import Adopt, Ledger, Signature
 from ecojax.session.stagnation import Stagnation, Watch
-from ecojax.study import METRICS, Metric, Status, StudyStore, Trial
-from ecojax.tasks.task import Parent
+from ecojax.study import Status, StudyStore, Trial
+from ecojax.tasks.task import Configuration, Parent
 from ecojax.trial.metered import Metered
 from ecojax.trial.outcome import Outcome
-from ecojax.trial.rungs import Rivals
-from ecojax.trial.upcoming import Upcoming
+from ecojax.trial.worker import Evaluate, Required, Upcoming
 
 # of a population smaller than that, all may fail by chance; later on, when it is known that not all do, more of them
 LEAST_FAILURES, LEAST_FAILURES_LATER = 4, 12
@@ -71,105 +70,66 @@ class Listener:
         """The search is over; so many members of its frontier are about to meet the test set."""
 
 
-def run(
-    store: StudyStore,
-    engine: Engine,
-    executor: Executor,
-    *,
-    objectives: Sequence[str],
-    constraints: Mapping[str, Mapping[str, float]],
-    budget: Budget,
-    stagnation: Stagnation | None = None,
-    listener: Listener | None = None,
-    adopt: Adopt | None = None,
-    signature: Signature | None = None,
-    quality: Metric = METRICS["accuracy"],
-    parent_of: ParentOf | None = None,
-    early_stop: bool = False,
-    ahead: int = 0,
-    lead: int = 0,
-    timeout_s: float | None = None,
-    keywords: Mapping[str, Any] = MappingProxyType({}),
-    stop: Callable[[], bool] = lambda: False,
-    quietly: Callable[[], Any] = nullcontext,
-    stopwatch: Stopwatch | None = None,
-) -> str | None:
-    """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
-
-    Returns why it stopped; None where `stop` answered yes: no trial is begun then, and those that run are waited
-    for. A trial that was running when a former process ended is run again, under its id and with its
-    configuration. Where the study's space has changed, `adopt` gives what a trial's configuration is in the
-    engine's; None keeps the trial from the engine. Raises `EcojaxError` when as many trials in a row as the
-    population has places failed.
-
-    With one worker the search is a function of the seed and of what trials gave. Of several that wait, only the last
-    gets a proposal by model. A trial whose worker died, or that could not be metered, is tried once more; one that
-    takes more than `timeout_s` is ended.
-
-    With `early_stop`, `evaluate` is given the finished trials by the name of `rivals`; a replicate is given none, for
-    half a training says nothing about the spread of whole ones. With `ahead` and one worker, it is given up to so many
-    trials that are certain to follow, as `upcoming`. With one worker, `lead` trials are proposed and begun before their
-    turn, without the results of as many before them: they are upcoming, too; where the budget of time or energy ends
-    first, they are left running in the study, for who resumes it. With `signature`, it is given what was `metered` of a
-    configuration with the same one; a replicate again is not. With `parent_of`, which chooses among the complete
-    trials, it is given a `parent` to inherit from; a replicate again is not. `keywords` are given to every call. The
-    driver computes within `quietly()`, and tells `stopwatch` what proposing and storing took.
-    """
-    return _Search(
-        store,
-        engine,
-        executor,
-        Ledger(
-            engine.history(),
-            objectives,
-            constraints,
-            watch=None if stagnation is None else Watch(stagnation),
-            adopt=adopt,
-            signature=signature,
-            quality=quality,
-        ),
-        budget=budget,
-        stagnation=stagnation,
-        parent_of=parent_of,
-        listener=listener or Listener(),
-        early_stop=early_stop,
-        ahead=ahead,
-        lead=lead if executor.workers == 1 else 0,
-        timeout_s=timeout_s,
-        keywords=keywords,
-        stop=stop,
-        quietly=quietly,
-        stopwatch=stopwatch or Stopwatch(),
-    ).run()
-
-
 @dataclass
-class _Search:
-    """One session of a search."""
+class Loop:
+    """One session of a search: `Loop(store, engine, executor, aim, budget).run()`.
+
+    adopt: where the study's space has changed, what a trial's configuration is in the engine's; None keeps the trial
+        from the engine.
+    signature: equal for configurations whose inferences are one program: what was metered of one is given to the
+        others, but not to a replicate.
+    parent_of: chooses the trial to inherit weights from among the complete ones; a replicate inherits nothing.
+    early_stop: whether a trial is given the finished ones as rivals; a replicate is given none, for half a training
+        says nothing about the spread of whole ones.
+    ahead: with one worker, up to so many trials that are certain to follow are given along.
+    lead: with one worker, so many trials are proposed and begun before their turn, without the results of as many
+        before them: they are upcoming, too; where the budget of time or energy ends first, they are left running in
+        the study, for who resumes it.
+    timeout_s: after which a trial is ended. required: of every worker that evaluates.
+    stop: asked before each trial. quietly: the driver computes within. stopwatch: told what proposing and storing took.
+    """
 
     store: StudyStore
     engine: Engine
     executor: Executor
-    ledger: Ledger
+    aim: Aim
     budget: Budget
-    stagnation: Stagnation | None
-    parent_of: ParentOf | None
-    listener: Listener
-    early_stop: bool
-    ahead: int
-    lead: int
-    timeout_s: float | None
-    keywords: Mapping[str, Any]
-    stop: Callable[[], bool]
-    quietly: Callable[[], Any]
-    stopwatch: Stopwatch
+    stagnation: Stagnation | None = None
+    listener: Listener = field(default_factory=Listener)
+    adopt: Adopt | None = None
+    signature: Signature | None = None
+    parent_of: ParentOf | None = None
+    early_stop: bool = False
+    ahead: int = 0
+    lead: int = 0
+    timeout_s: float | None = None
+    required: Required = field(default_factory=Required)
+    stop: Callable[[], bool] = lambda: False
+    quietly: Callable[[], Any] = nullcontext
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     _cut_off: deque[Trial] = field(default_factory=deque)  # to be run again
     _waiting: deque[Trial] = field(default_factory=deque)  # begun before their turn
     _attempts: Counter[int] = field(default_factory=Counter)
     _losses: Counter[int] = field(default_factory=Counter)
     _failed_in_a_row: int = 0
 
+    def __post_init__(self) -> None:
+        watch = None if self.stagnation is None else Watch(self.stagnation)
+        self.ledger = Ledger(
+            self.engine.history(), self.aim, watch=watch, adopt=self.adopt, signature=self.signature
+        )
+        self.lead = self.lead if self.executor.workers == 1 else 0
+
     def run(self) -> str | None:
+        """Searches until `budget` is spent or `stagnation` is reached, going on from whatever trials `store` holds.
+
+        Returns why it stopped; None where `stop` answered yes: no trial is begun then, and those that run are waited
+        for. A trial that was running when a former process ended is run again, under its id and with its configuration.
+        Raises `EcojaxError` when as many trials in a row as the population has places failed.
+
+        With one worker the search is a function of the seed and of what trials gave. Of several that wait, only the
+        last gets a proposal by model. A trial whose worker died, or that could not be metered, is tried once more.
+        """
         known = self._known()
         self.listener.search_started(self.store.folder, known, self.budget.evaluations)
         for _ in known:  # whoever listens may not have gone through all
@@ -269,26 +229,30 @@ class _Search:
         return trial
 
     def _submit(self, trial: Trial) -> None:
-        given = dict(self.keywords)
-        replicate = trial.origin == "replicate"
-        if self.early_stop:
-            given["rivals"] = Rivals() if replicate else self.ledger.rivals()
-        if not replicate and (known := self.ledger.metered_in(trial.configuration)) is not None:
-            earlier = self.store.trial(known)
-            given["metered"] = None if earlier is None else Metered.of(earlier)
-        if self.parent_of is not None and not replicate:
-            parent = self.parent_of(trial.configuration, self.store.each(Status.COMPLETE))
-            if parent is not None:
-                arrays = self.store.arrays(parent)
-                given["parent"] = Parent(parent.id, parent.configuration, arrays)
+        request = Evaluate(trial.configuration, trial.seed, required=self.required)
+        if trial.origin != "replicate":
+            request = replace(request, **self._known_of(trial.configuration))
         if self.lead or (self.ahead and self.executor.workers == 1):
             begun = [*self._cut_off, *self._waiting]
             with self.stopwatch.span("proposing"):
                 following = self._certain(self.ahead - len(begun))
-            given["upcoming"] = [Upcoming(one.configuration, one.seed) for one in begun] + following
-        self.executor.submit(
-            Job(trial.id, "evaluate", (trial.configuration, trial.seed), given, timeout_s=self.timeout_s)
-        )
+            upcoming = [Upcoming(one.configuration, one.seed) for one in begun] + following
+            request = replace(request, upcoming=upcoming)
+        self.executor.submit(Job(trial.id, request, self.timeout_s))
+
+    def _known_of(self, configuration: Configuration) -> dict[str, Any]:
+        """What earlier trials give to one of `configuration`: fields of its request."""
+        given: dict[str, Any] = {}
+        if self.early_stop:
+            given["rivals"] = self.ledger.rivals()
+        if (known := self.ledger.metered_in(configuration)) is not None:
+            earlier = self.store.trial(known)
+            given["metered"] = None if earlier is None else Metered.of(earlier)
+        if self.parent_of is not None:
+            parent = self.parent_of(configuration, self.store.each(Status.COMPLETE))
+            if parent is not None:
+                given["parent"] = Parent(parent.id, parent.configuration, self.store.arrays(parent))
+        return given
 
     def _certain(self, n: int) -> list[Upcoming]:
         """Up to `n` trials that will be begun next, whatever becomes of those under way."""

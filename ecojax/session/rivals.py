@@ -1,6 +1,5 @@
 """The finished trials of a search as the plain record that a running one is held against."""
 
-import json
 import statistics
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,9 @@ import numpy as np
 
 from ecojax.engine.digests import Digests, digest
 from ecojax.engine.unbeaten import Unbeaten
-from ecojax.study import METRICS, Metric, Trial
+from ecojax.session.aim import Aim
+from ecojax.space import identity
+from ecojax.study import Trial
 from ecojax.study.constraints import violation
 from ecojax.trial.rungs import Curve, Rival, Rivals
 
@@ -31,7 +32,7 @@ def rivals(
     complete = [trial for trial in trials if trial.complete]
     groups: dict[str, list[Trial]] = {}
     for trial in complete:
-        groups.setdefault(json.dumps(dict(trial.configuration), sort_keys=True), []).append(trial)
+        groups.setdefault(identity(trial.configuration), []).append(trial)
     costs = [name for name in objectives if name != quality]
     finished = [
         Rival(
@@ -49,7 +50,7 @@ def rivals(
 class Standings:
     """What `rivals` gives, for a search that tells of its trials one by one.
 
-        standings = Standings(objectives, constraints)
+        standings = Standings(aim)
         standings.add(trial)
         standings.rivals()
 
@@ -57,14 +58,10 @@ class Standings:
     curves it keeps the `CURVES` latest by trial. Both depend on what was added, not on the order.
     """
 
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        constraints: Mapping[str, Mapping[str, float]],
-        quality: Metric = METRICS["accuracy"],
-    ):
-        self._quality = quality
-        self._costs, self._constraints = [name for name in objectives if name != quality.name], constraints
+    def __init__(self, aim: Aim):
+        self._quality = quality = aim.quality
+        self._costs = [name for name in aim.objectives if name != quality.name]
+        self._constraints = aim.constraints
         self._figures = [quality.name, *self._costs, *(f"{name}_ci95" for name in self._costs)]
         self._rows = Digests()  # by configuration
         ranked = 2 + len(
@@ -89,7 +86,7 @@ class Standings:
             del self._curves[:-CURVES]
         feasible = violation(trial.metrics, self._constraints) == 0
         figures = np.array([trial.metrics.get(name, 0.0) for name in self._figures], float)
-        key = digest(json.dumps(dict(trial.configuration), sort_keys=True))
+        key = digest(identity(trial.configuration))
         row, first = self._rows.get(key), trial.id
         if row is None:
             row = len(self._means)

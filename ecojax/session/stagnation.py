@@ -14,6 +14,7 @@ from ecojax.engine.digests import Digests, digest
 from ecojax.engine.dominance import is_non_dominated
 from ecojax.engine.hypervolume import hypervolume
 from ecojax.engine.unbeaten import Unbeaten, dominates
+from ecojax.space import identity
 
 MARGIN = 0.1  # of an objective's range, between its worst value and the reference
 DECADES = 1.5  # an objective that spans more is measured by its logarithm
@@ -85,7 +86,7 @@ class Watch:
 
     def _put(self, means: Unbeaten, ended: Observation) -> bool:
         """Whether the front may be another."""
-        values, key = np.array(ended.objectives, float), digest(_identity(ended))
+        values, key = np.array(ended.objectives, float), digest(identity(ended.configuration))
         row, m = self._rows.get(key), len(values)
         sums, violation, trials = values, ended.violation, 1.0
         if row is None:
@@ -117,15 +118,11 @@ def _succeeded(ended: Sequence[Observation]) -> list[Observation]:
     return [observation for observation in ended if observation.succeeded]
 
 
-def _identity(observation: Observation) -> str:
-    return repr(sorted(observation.configuration.items()))
-
-
 def _front(ended: Sequence[Observation]) -> np.ndarray:
     """[k, objectives]: the means of the feasible configurations that no other dominates."""
     replicates: dict[str, list[Observation]] = {}
     for observation in _succeeded(ended):
-        replicates.setdefault(_identity(observation), []).append(observation)
+        replicates.setdefault(identity(observation.configuration), []).append(observation)
     means = [
         np.mean([o.objectives for o in group if o.objectives is not None], axis=0)
         for group in replicates.values()

@@ -13,6 +13,7 @@ from ecojax.jax_devices import cpu_device, failed_accelerator, kind_of, local_de
 from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
 from ecojax.settings import SearchSettings
+from ecojax.trial.worker import Compare, Description, Evaluate, Required, TrainedCandidates
 from ecojax.wording import option, speak_of_options
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ VERSIONS = ("jax", "jaxlib", "flax", "optax", "evosax", "numpy")
 
 
 class Workplace:
-    """Evaluates configurations on this process's device. Its methods take and give plain records.
+    """The `Worker` of a search: evaluates configurations on this process's device.
 
     Args:
         settings: of the search. origins: where they came from, for errors.
@@ -91,7 +92,7 @@ class Workplace:
         if self._own_meter:
             self.meter.close()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """What the figures that are made here depend on."""
         device = self._device
         return {
@@ -111,46 +112,32 @@ class Workplace:
         """
         return self.evaluator.lower(configuration)
 
-    def evaluate(
-        self,
-        configuration: Mapping[str, Any],
-        seed: int,
-        *,
-        device_kind: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
-        **given: Any,
-    ) -> "Outcome":
-        """As `Evaluator`. Raises `StudyError` where this device is not of the kind that the figures are to be of, or
-        its energy would not compare with that of `provenance`, a record of one."""
-        self._require(device_kind)
-        self._require_provenance(provenance)
-        return self.evaluator(configuration, seed, **given)
+    def evaluate(self, request: Evaluate) -> "Outcome":
+        """As `Evaluator`. Raises `StudyError` where this device or its meter is not what the request requires."""
+        self._require(request.required)
+        return self.evaluator(request)
 
     def meter_alone(self, configuration: Mapping[str, Any]) -> "Outcome":
         """The energy of an inference and nothing else, as `Evaluator.meter_alone`."""
         return self.evaluator.meter_alone(configuration)
 
-    def compare(
-        self,
-        networks: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]],
-        *,
-        confidence_target: float,
-        device_kind: str | None = None,
-    ) -> "dict[int, Energy]":
-        """As `Evaluator.compare`."""
-        self._require(device_kind)
-        return self.evaluator.compare(networks, confidence_target=confidence_target)
+    def compare(self, request: Compare) -> "dict[int, Energy]":
+        """As `Evaluator.compare`. Raises as `evaluate` does."""
+        self._require(request.required)
+        return self.evaluator.compare(request.trained, confidence_target=request.confidence_target)
 
-    def test(
-        self, trained: Mapping[int, tuple[Mapping[str, Any], Mapping[str, Any]]]
-    ) -> dict[int, Mapping[str, float]]:
-        """The metrics on the test split of each of the trained candidates, by any number."""
+    def test(self, trained: TrainedCandidates) -> dict[int, Mapping[str, float]]:
+        """The metrics of each on the test split."""
         return {
             number: self.evaluator.judge(configuration, arrays, "test")
             for number, (configuration, arrays) in trained.items()
         }
 
-    def _require(self, device_kind: str | None) -> None:
+    def _require(self, required: Required) -> None:
+        self._require_device(required.device_kind)
+        self._require_provenance(required.provenance)
+
+    def _require_device(self, device_kind: str | None) -> None:
         here = self.describe()["device_kind"]
         if device_kind is not None and here != device_kind:
             raise StudyError(

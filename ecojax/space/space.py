@@ -5,7 +5,6 @@ gives a canonical configuration, so two genomes that differ only in an inactive 
 `SearchSpace.key` is the identity by which a configuration is never evaluated twice.
 """
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ecojax.errors import InputError
+from ecojax.space.identity import identity
 from ecojax.space.parameters import Choice, Float, Int, Parameter, Value, describe_domain
 from ecojax.space.priors import check_prior
 
@@ -128,7 +128,7 @@ class SearchSpace:
 
     def key(self, configuration: Mapping[str, Value]) -> str:
         """The identity of a configuration: the same text for every way of writing the same phenotype."""
-        return json.dumps(self.canonical(configuration), sort_keys=True, separators=(",", ":"))
+        return identity(self.canonical(configuration))
 
     def size(self, limit: int = 100_000) -> float:
         """How many different configurations there are; infinite when a float has room.

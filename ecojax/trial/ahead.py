@@ -4,14 +4,14 @@ What became of the others is kept until they are due themselves, so that a searc
 without packing. Which way of packing pays is probed once a program, and only where enough candidates share it.
 """
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from ecojax.energy import Meter
+from ecojax.space import identity
 from ecojax.tasks.task import Pack, Task, Training
 from ecojax.trial.packs import Member, Progress, Trained, train
-from ecojax.trial.upcoming import Upcoming
+from ecojax.trial.worker import Upcoming
 
 LEAST = 8  # candidates of one program that are worth a probe: compiling its packs takes some ten seconds
 
@@ -82,4 +82,4 @@ class TrainedAhead:
 
 
 def _key(configuration: Mapping[str, Any], seed: int) -> tuple[str, int]:
-    return json.dumps(dict(configuration), sort_keys=True), seed
+    return identity(configuration), seed

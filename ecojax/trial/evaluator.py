@@ -1,14 +1,14 @@
 """The evaluator: everything that touches the device for one study, behind one object spoken to in plain records.
 
     evaluator = Evaluator(task, meter, early_stop=True, ...)
-    outcome = evaluator(configuration, seed, rivals)
+    outcome = evaluator(Evaluate(configuration, seed))
 
 Measure first, train second: the energy of an inference does not depend on the weights, so it is known before the
 first step, and training ends at a rung after which it can no longer be worth its energy.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,7 +31,6 @@ from ecojax.tasks.task import (
     Candidate,
     Configuration,
     Inference,
-    Parent,
     Split,
     Task,
     Training,
@@ -41,16 +40,15 @@ from ecojax.train.memory import free_bytes, needed_bytes, require
 from ecojax.trial.ahead import TrainedAhead
 from ecojax.trial.compilation import Compiler, Executables
 from ecojax.trial.cuts import cuts
-from ecojax.trial.metered import METERED_IN, Metered
+from ecojax.trial.metered import METERED_IN
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.pace import Pace
 from ecojax.trial.packs import Trained, diverged_in, not_finite
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
-from ecojax.trial.rungs import Rivals, rungs
+from ecojax.trial.rungs import rungs
 from ecojax.trial.standing import Standing
-from ecojax.trial.upcoming import Upcoming
+from ecojax.trial.worker import Evaluate, TrainedCandidates, Upcoming
 
-NO_RIVALS = Rivals()
 TURN_S = 0.7  # of training, after which a neighbour that waits to meter has its turn
 START = "start"  # the program whose memory all others of a training find taken
 INHERITED_FROM = "inherited_from_trial"  # the detail that names the parent
@@ -96,26 +94,14 @@ class Evaluator:
         self._compiled = Compiler(threads=compile_threads, beside=compile_beside, device=self._device)
         self._ahead = TrainedAhead(task, quality=self.quality.name, meter=meter) if pack else None
 
-    def __call__(
-        self,
-        configuration: Configuration,
-        seed: int,
-        rivals: Rivals = NO_RIVALS,
-        upcoming: Sequence[Upcoming] = (),
-        metered: Metered | None = None,
-        parent: Parent | None = None,
-    ) -> Outcome:
+    def __call__(self, asked: Evaluate) -> Outcome:
         """Builds, meters, trains and validates.
 
-        Whatever goes wrong is a status with its message; only interrupts pass through. Without `rivals` nothing is
-        stopped early. Where something must be compiled, so are some of the `upcoming` configurations, at this trial's
-        expense. Where the same inference was `metered` already, it is not metered again. With a `parent`, training
-        begins from what its weights overlap with.
+        Whatever goes wrong is a status with its message; only interrupts pass through. Where something must be
+        compiled, so are some of the upcoming configurations, at this trial's expense.
         """
         record = Record(self.meter)
-        return record.of(
-            lambda: self._evaluate(configuration, seed, rivals, upcoming, metered, parent, record)
-        )
+        return record.of(lambda: self._evaluate(asked, record))
 
     def lower(self, configuration: Configuration) -> str:
         """Builds and lowers all programs of a configuration, and says what was built."""
@@ -146,9 +132,7 @@ class Evaluator:
         """The metrics of trained weights on a split."""
         return self.task.candidate(configuration).judge(arrays, split)
 
-    def compare(
-        self, trained: Mapping[int, tuple[Configuration, Arrays]], *, confidence_target: float
-    ) -> dict[int, Energy]:
+    def compare(self, trained: TrainedCandidates, *, confidence_target: float) -> dict[int, Energy]:
         """The energy of the inference of several trained candidates, measured in turns.
 
         trained: configuration and weights, by any number; those of one inference get one figure. Raises MeterError
@@ -210,30 +194,21 @@ class Evaluator:
         record.provenance[name] = str(energy.provenance)
         record.provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
 
-    def _evaluate(
-        self,
-        configuration: Configuration,
-        seed: int,
-        rivals: Rivals,
-        upcoming: Sequence[Upcoming],
-        metered: Metered | None,
-        parent: Parent | None,
-        record: Record,
-    ) -> Mapping[str, np.ndarray]:
-        metrics, details = record.metrics, record.details
+    def _evaluate(self, asked: Evaluate, record: Record) -> Mapping[str, np.ndarray]:
+        metrics, details, parent, metered = record.metrics, record.details, asked.parent, asked.metered
         training, state = None, None
         with (
             record.turn(self._turns.shared()),
             record.span("compile_seconds", energy="compile_energy_j"),
         ):
-            candidate = self._built(configuration, record)
+            candidate = self._built(asked.configuration, record)
             training = candidate.training()
             if training is not None:
                 if training.program is not None:
-                    run = self._compiled(training, list(self._trainings(upcoming)))
+                    run = self._compiled(training, list(self._trainings(asked.upcoming)))
                     self._require_memory(run)
                     training.use(run)
-                state = training.start(seed, parent)
+                state = training.start(asked.seed, parent)
                 if parent is not None:
                     details[INHERITED_FROM] = parent.trial
 
@@ -250,25 +225,17 @@ class Evaluator:
             with record.turn(self._turns.shared()), record.span("validation_seconds"):
                 metrics |= self._finite(candidate.judge({}, "validation"))
             return {}
-        return self._trained(configuration, training, state, seed, rivals, upcoming, parent, record)
+        return self._trained(asked, training, state, record)
 
     def _trained(
-        self,
-        configuration: Configuration,
-        training: Training,
-        state: Any,
-        seed: int,
-        rivals: Rivals,
-        upcoming: Sequence[Upcoming],
-        parent: Parent | None,
-        record: Record,
+        self, asked: Evaluate, training: Training, state: Any, record: Record
     ) -> Mapping[str, np.ndarray]:
         """Trains and judges; gives the weights by name."""
         metrics, details = record.metrics, record.details
-        standing = Standing(self.quality, rivals, metrics)
+        standing = Standing(self.quality, asked.rivals, metrics)
         places = rungs(training.steps, training.pass_steps) if self.early_stop else {}
         meanwhile = [*self._beside, *(["compiling later candidates"] if self._compiled.busy else [])]
-        packed = self._packed(configuration, training, seed, standing, places, upcoming, parent, record)
+        packed = self._packed(asked, training, standing, places, record)
         if packed is None:
             waited = record.waited_s
             with measure(self.meter) as window:
@@ -306,22 +273,19 @@ class Evaluator:
 
     def _packed(
         self,
-        configuration: Configuration,
+        asked: Evaluate,
         training: Training,
-        seed: int,
         standing: Standing,
         places: Mapping[int, float],
-        upcoming: Sequence[Upcoming],
-        parent: Parent | None,
         record: Record,
     ) -> Trained | None:
         """What became of a candidate in a pack, put on record; None where it is to be trained alone.
 
         Every member has its share of the pack's seconds and joules, whichever of them was due.
         """
-        if self._ahead is None or parent is not None:
+        if self._ahead is None or asked.parent is not None:
             return None
-        taken = self._ahead.take(configuration, seed)
+        taken = self._ahead.take(asked.configuration, asked.seed)
         if taken is not None:
             trained, pack = taken
             for share, value in trained.rungs.items():
@@ -330,15 +294,15 @@ class Evaluator:
         else:
             with record.turn(self._turns.shared()):
                 with record.span("compile_seconds"):
-                    found = self._ahead.probed(training, upcoming)
-                    chosen = self._ahead.pack(training, upcoming)
+                    found = self._ahead.probed(training, asked.upcoming)
+                    chosen = self._ahead.pack(training, asked.upcoming)
                 if found is not None:
                     record.details["packing_probe"] = found.to_dict()
                     record.notes.append(str(found))
                 if chosen is None:
                     return None
                 pack = chosen
-                trained = self._ahead.train(pack, training, seed, standing, places, upcoming)
+                trained = self._ahead.train(pack, training, asked.seed, standing, places, asked.upcoming)
             others = pack.size - 1
             record.shift(-others * trained.train_seconds, -others * trained.train_energy_j)
         record.metrics["train_energy_j"] = trained.train_energy_j

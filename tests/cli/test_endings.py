@@ -24,7 +24,7 @@ def test_a_failed_test_is_told_after_the_table_and_made_up_for(
 ):
     folder = tmp_path / "study"
     with monkeypatch.context() as patch:
-        patch.setattr(Workplace, "test_accuracies", failing(error))
+        patch.setattr(Workplace, "test", failing(error))
         answer = ecojax("search", *small_search, *QUICK, "--out", folder)
     assert answer.status == 1
     assert "accuracy" in answer.out  # the table

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from workload import Call
 
 from ecojax.errors import ExecutorError, InputError, MeterError
 from ecojax.execute.executor import End, Job, Maker
@@ -76,12 +77,12 @@ def ends(executor) -> dict:
 
 
 def test_jobs_return_or_raise_as_on_this_host(one):
-    one.submit(Job(0, "add", (1, 1), {"twice": True}))
-    one.submit(Job(1, "raise_meter_error"))
-    one.submit(Job(2, "raise_stubborn"))
-    one.submit(Job(3, "return_unsendable"))
-    one.submit(Job(4, "variable", ("ECOJAX_TEST",)))
-    one.submit(Job(5, "ones", (1_000_000,)))
+    one.submit(Job(0, Call("add", (1, 1), {"twice": True})))
+    one.submit(Job(1, Call("raise_meter_error")))
+    one.submit(Job(2, Call("raise_stubborn")))
+    one.submit(Job(3, Call("return_unsendable")))
+    one.submit(Job(4, Call("variable", ("ECOJAX_TEST",))))
+    one.submit(Job(5, Call("ones", (1_000_000,))))
     ended = ends(one)
     assert (ended[0].end, ended[0].value) == (End.RETURNED, 84)
     assert ended[0].worker == f"worker-0 on {socket.gethostname()}"
@@ -95,10 +96,10 @@ def test_jobs_return_or_raise_as_on_this_host(one):
 
 
 def test_a_crash_ends_its_job_alone_and_a_new_worker_goes_on(one):
-    one.submit(Job(0, "pid"))
-    one.submit(Job(1, "kill_itself", ("the last words",)))
-    one.submit(Job(2, "exit", (3,)))
-    one.submit(Job(3, "pid"))
+    one.submit(Job(0, Call("pid")))
+    one.submit(Job(1, Call("kill_itself", ("the last words",))))
+    one.submit(Job(2, Call("exit", (3,))))
+    one.submit(Job(3, Call("pid")))
     ended = ends(one)
     assert [ended[k].end for k in range(4)] == [End.RETURNED, End.CRASHED, End.CRASHED, End.RETURNED]
     assert ended[1].error.endswith("the last words")
@@ -107,10 +108,10 @@ def test_a_crash_ends_its_job_alone_and_a_new_worker_goes_on(one):
 
 
 def test_time_limits_and_cancellations_kill(one, tmp_path):
-    one.submit(Job(0, "sleep", (600,), timeout_s=0.5))
-    one.submit(Job(1, "compute", (str(tmp_path / "begun"),)))
-    one.submit(Job(2, "pid"))
-    one.submit(Job(3, "add"))
+    one.submit(Job(0, Call("sleep", (600,)), timeout_s=0.5))
+    one.submit(Job(1, Call("compute", (str(tmp_path / "begun"),))))
+    one.submit(Job(2, Call("pid")))
+    one.submit(Job(3, Call("add")))
     one.cancel(3)
     assert [job.id for job in one.running] == [0, 1, 2]
     (queued,) = one.wait()
@@ -125,10 +126,10 @@ def test_time_limits_and_cancellations_kill(one, tmp_path):
 
 
 def test_a_worker_that_died_while_idle_costs_no_job(one):
-    one.submit(Job(0, "pid"))
+    one.submit(Job(0, Call("pid")))
     os.kill(one.wait()[0].value, signal.SIGKILL)
     time.sleep(2.0)  # until Ray has noticed, on a busy host too
-    one.submit(Job(1, "add"))
+    one.submit(Job(1, Call("add")))
     assert one.wait()[0].value == 40
 
 
@@ -145,8 +146,8 @@ def waited_for(executor) -> list:
 def test_replacements_that_do_not_start_are_the_end(cluster, tmp_path):
     maker = Maker("workload:FailsAfter", {"folder": str(tmp_path), "times": 1})
     with RayExecutor(maker, **ONE) as executor:
-        executor.submit(Job(0, "kill_itself"))
-        executor.submit(Job(1, "kill_itself"))
+        executor.submit(Job(0, Call("kill_itself")))
+        executor.submit(Job(1, Call("kill_itself")))
         ended = []
         # whether the first job had begun when its worker died, Ray may tell too late
         with pytest.raises(ExecutorError, match="3 times in a row: MeterError: The device is gone"):
@@ -164,16 +165,16 @@ def test_workers_come_with_nodes_and_a_job_is_lost_with_its_node(cluster, maker)
     first = cluster.add_node(num_cpus=0, num_gpus=1, object_store_memory=10**8)
     with RayExecutor(maker, address=None, workers=None, gpus_per_worker=1, cpus_per_worker=0) as executor:
         assert executor.workers == 1
-        executor.submit(Job(0, "sleep", (600,)))
+        executor.submit(Job(0, Call("sleep", (600,))))
         cluster.add_node(num_cpus=0, num_gpus=1, object_store_memory=10**8)
-        executor.submit(Job(1, "variable", ("CUDA_VISIBLE_DEVICES",)))
+        executor.submit(Job(1, Call("variable", ("CUDA_VISIBLE_DEVICES",))))
         (ended,) = executor.wait()
         assert (ended.job.id, ended.value) == (1, "0")
         assert executor.workers == 2
         cluster.remove_node(first, allow_graceful=False)
         (ended,) = executor.wait()
         assert (ended.job.id, ended.end) == (0, End.LOST)
-        executor.submit(Job(2, "add"))
+        executor.submit(Job(2, Call("add")))
         assert executor.wait()[0].value == 40
 
 
@@ -184,12 +185,13 @@ import os, signal, sys, time
 sys.path.append(sys.argv[1])
 from ecojax.execute.executor import Job, Maker
 from ecojax.execute.ray import RayExecutor
+from workload import Call
 before = signal.getsignal(signal.SIGINT)
 with RayExecutor(
     Maker("workload:Workload", {"offset": 40}), address="local", workers=1, gpus_per_worker=0, cpus_per_worker=1
 ) as executor:
     assert signal.getsignal(signal.SIGINT) is before
-    executor.submit(Job(0, "sleep", (1.0,)))
+    executor.submit(Job(0, Call("sleep", (1.0,))))
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
@@ -198,7 +200,7 @@ with RayExecutor(
         print("interrupted", [job.id for job in executor.running])
     (ended,) = executor.wait()
     print(ended.end, ended.value)
-    executor.submit(Job(1, "sleep", (600,)))
+    executor.submit(Job(1, Call("sleep", (600,))))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(FOLDER)],

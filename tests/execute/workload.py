@@ -5,11 +5,26 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ecojax.errors import MeterError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that calls a method of the workload."""
+
+    method: str
+    arguments: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, worker):
+        return getattr(worker, self.method)(*self.arguments, **self.keywords)
 
 
 class StubbornError(Exception):

@@ -12,8 +12,8 @@ from ecojax.trial.outcome import Outcome
 class Deadly:
     """Of width 2 it dies at every attempt, of width 3 it hangs, of width 4 it raises."""
 
-    def evaluate(self, configuration, seed) -> Outcome:
-        width = configuration["width"]
+    def evaluate(self, request) -> Outcome:
+        width = request.configuration["width"]
         if width == 2:
             print("the device fell off the bus", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,8 @@ from ecojax.budget import Budget
 from ecojax.engine.archive import Archive, Encoder, Observation
 from ecojax.engine.engine import Engine
 from ecojax.frontier import Study
-from ecojax.session.loop import run
+from ecojax.session.aim import Aim
+from ecojax.session.loop import Loop
 from ecojax.session.stagnation import Stagnation
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore
@@ -74,15 +75,14 @@ def by_loop(space: SearchSpace, proposer: str, steps: int, evaluate: Evaluate, *
     constraints = {"latency_ms": {"max": 1.0}}
     settings = {"objectives": ["train_energy_j", "energy_per_sample_j"], "constraints": constraints}
     with StudyStore.create(folder, settings) as store:
-        run(
+        Loop(
             store,
             engine,
             inline(outcome),
-            objectives=settings["objectives"],
-            constraints=constraints,
-            budget=Budget(steps),
+            Aim(settings["objectives"], constraints),
+            Budget(steps),
             stagnation=Stagnation(patience=1000, population=4),
-        )
+        ).run()
     study = Study.open(folder)
     study.summary()  # there is always something to say of it
     return [dict(trial.configuration) for trial in study.trials]

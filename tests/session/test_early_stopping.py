@@ -9,8 +9,9 @@ from inline_workers import inline
 from ecojax.budget import Budget
 from ecojax.engine.archive import Archive, Encoder
 from ecojax.engine.engine import Engine
+from ecojax.session.aim import Aim
 from ecojax.session.ledger import observe
-from ecojax.session.loop import run
+from ecojax.session.loop import Loop
 from ecojax.session.rivals import rivals
 from ecojax.space import Float, Int, SearchSpace
 from ecojax.study import METRICS, Status, StudyStore, Trial
@@ -44,15 +45,7 @@ def search(folder, evaluations, evaluate=evaluate, **options) -> list[Trial]:
     engine = Engine(SPACE, objectives=2, population=6, seed=1, **options)
     opened = StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {})
     with opened as store:
-        run(
-            store,
-            engine,
-            inline(evaluate),
-            objectives=OBJECTIVES,
-            constraints={},
-            budget=Budget(evaluations),
-            early_stop=True,
-        )
+        Loop(store, engine, inline(evaluate), Aim(OBJECTIVES), Budget(evaluations), early_stop=True).run()
         return [replace(trial, started_at=None, ended_at=None) for trial in store.trials()]
 
 
@@ -83,7 +76,7 @@ def test_cut_off_and_resumed_the_same_trials_are_stopped(tmp_path, unbroken) -> 
 
 
 def test_the_engine_learns_from_a_stopped_trial_as_from_a_dominated_one(unbroken) -> None:
-    observations = [observe(trial, OBJECTIVES, {}) for trial in unbroken]
+    observations = [observe(trial, Aim(OBJECTIVES)) for trial in unbroken]
     archive = Archive(Encoder(SPACE), observations, 2)
     assert not archive.failed
     front = {SPACE.key(archive.configuration(row)) for row in archive.front}

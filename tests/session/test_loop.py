@@ -11,8 +11,9 @@ from inline_workers import inline
 from ecojax.budget import Budget
 from ecojax.engine.engine import Engine
 from ecojax.errors import EcojaxError
+from ecojax.session.aim import Aim
 from ecojax.session.ledger import observe
-from ecojax.session.loop import Listener, run, trial_seed
+from ecojax.session.loop import Listener, Loop, trial_seed
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import METRICS, Status, StudyStore, Trial
 from ecojax.study.constraints import violation
@@ -53,15 +54,7 @@ def search(
     engine = Engine(space, objectives=2, population=population, seed=seed)
     opened = StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {})
     with opened as store:
-        return run(
-            store,
-            engine,
-            inline(evaluate),
-            objectives=OBJECTIVES,
-            constraints={},
-            budget=budget,
-            **options,
-        )
+        return Loop(store, engine, inline(evaluate), Aim(OBJECTIVES), budget, **options).run()
 
 
 def trials(folder) -> list[Trial]:
@@ -209,13 +202,13 @@ def test_the_engine_sees_objectives_minimised_and_failures_as_nothing() -> None:
     trial = Trial(
         0, Status.COMPLETE, {"width": 8}, "default", 1, {"accuracy": 0.75, "energy_per_sample_j": 2.0}
     )
-    seen = observe(trial, OBJECTIVES, {"energy_per_sample_j": {"max": 1.0}})
+    seen = observe(trial, Aim(OBJECTIVES, {"energy_per_sample_j": {"max": 1.0}}))
     assert list(seen.objectives) == [-0.75, 2.0]
     assert seen.violation == pytest.approx(1.0)
     for status in Status:
         if status is not Status.COMPLETE:
             other = Trial(0, status, {"width": 8}, "default", 1, trial.metrics)
-            assert observe(other, OBJECTIVES, {}).objectives is None
+            assert observe(other, Aim(OBJECTIVES)).objectives is None
     assert METRICS["latency_ms"].minimised(3.0) == 3.0
     assert METRICS["accuracy"].minimised(0.5) == -0.5
 

@@ -6,7 +6,8 @@ from ecojax.budget import Budget
 from ecojax.engine.engine import Engine
 from ecojax.execute.executor import Maker
 from ecojax.execute.local import LocalExecutor
-from ecojax.session.loop import Listener, run
+from ecojax.session.aim import Aim
+from ecojax.session.loop import Listener, Loop
 from ecojax.space import Int, SearchSpace
 from ecojax.study import Status, StudyStore
 
@@ -26,16 +27,15 @@ def test_crashes_and_hangs_and_faults_are_on_record_and_end_nothing(tmp_path, wo
     heard = Notes()
     executor = LocalExecutor(Maker("deadly_worker:Deadly"), environments=[{}] * workers)
     with StudyStore.create(tmp_path / "study", {}) as store, executor:
-        reason = run(
+        reason = Loop(
             store,
             Engine(SPACE, objectives=2, population=3, seed=0, proposer="random"),
             executor,
-            objectives=("accuracy", "energy_per_sample_j"),
-            constraints={},
-            budget=Budget(100),
+            Aim(("accuracy", "energy_per_sample_j")),
+            Budget(100),
             timeout_s=1.5,
             listener=heard,
-        )
+        ).run()
         trials = {trial.configuration["width"]: trial for trial in store.trials()}
     assert reason == "all 6 configurations of the space have been tried"
     assert sorted(trials) == [1, 2, 3, 4, 5, 6]

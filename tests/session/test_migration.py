@@ -9,7 +9,8 @@ import ecojax
 from ecojax.budget import Budget
 from ecojax.engine.engine import Engine
 from ecojax.errors import EcojaxError, InputError, StudyError
-from ecojax.session.loop import Listener, run
+from ecojax.session.aim import Aim
+from ecojax.session.loop import Listener, Loop
 from ecojax.session.resume import adopter
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.study import Status, StudyStore, Trial
@@ -56,15 +57,7 @@ def pretended(configuration, seed) -> Outcome:
 def searched(folder, space, evaluations, *, adopt=None, evaluate=pretended) -> str:
     engine = Engine(space, objectives=2, population=4, seed=0, proposer="local")
     with StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, {}) as store:
-        return run(
-            store,
-            engine,
-            inline(evaluate),
-            objectives=OBJECTIVES,
-            constraints={},
-            budget=Budget(evaluations),
-            adopt=adopt,
-        )
+        return Loop(store, engine, inline(evaluate), Aim(OBJECTIVES), Budget(evaluations), adopt=adopt).run()
 
 
 def test_the_loop_goes_on_from_what_lies_in_the_new_space_and_repeats_none_of_it(tmp_path) -> None:
@@ -105,9 +98,7 @@ class Notes(Listener):
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A search of digits with pretended trials, in a space narrowed to three widths."""
-    monkeypatch.setattr(
-        Evaluator, "__call__", lambda self, configuration, seed, **_: pretended(configuration, seed)
-    )
+    monkeypatch.setattr(Evaluator, "__call__", lambda self, asked: pretended(asked.configuration, asked.seed))
     monkeypatch.setattr("ecojax.session.conduct._read_test_set", lambda *_: None)
     folder = tmp_path / "study"
     ecojax.search(

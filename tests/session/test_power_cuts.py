@@ -12,7 +12,8 @@ from inline_workers import inline
 
 from ecojax.budget import Budget
 from ecojax.engine.engine import Engine
-from ecojax.session.loop import run
+from ecojax.session.aim import Aim
+from ecojax.session.loop import Loop
 from ecojax.space import Choice, Int, SearchSpace
 from ecojax.study import Status, StudyStore
 from ecojax.trial.outcome import Outcome
@@ -30,14 +31,7 @@ def evaluate(configuration, seed) -> Outcome:
 
 def search(store: StudyStore, evaluate=evaluate) -> None:
     engine = Engine(SPACE, objectives=2, population=4, seed=3, proposer="local", replicate=5)
-    run(
-        store,
-        engine,
-        inline(evaluate),
-        objectives=("accuracy", "energy_per_sample_j"),
-        constraints={},
-        budget=Budget(14),
-    )
+    Loop(store, engine, inline(evaluate), Aim(("accuracy", "energy_per_sample_j")), Budget(14)).run()
 
 
 def found(store: StudyStore) -> list[tuple]:

@@ -13,8 +13,9 @@ from ecojax.engine.archive import Archive, Encoder, Observation
 from ecojax.engine.engine import Engine
 from ecojax.errors import InputError
 from ecojax.frontier import Study
+from ecojax.session.aim import Aim
 from ecojax.session.ledger import observe
-from ecojax.session.loop import run, trial_seed
+from ecojax.session.loop import Loop, trial_seed
 from ecojax.session.stagnation import _front
 from ecojax.settings import resolve
 from ecojax.space import Float, Int, SearchSpace
@@ -41,14 +42,9 @@ def searched(folder, evaluations: int, *, evaluate=noisy, space=SPACE, constrain
     with (
         StudyStore.open(folder, write=True) if folder.exists() else StudyStore.create(folder, record) as store
     ):
-        reason = run(
-            store,
-            engine,
-            inline(evaluate),
-            objectives=OBJECTIVES,
-            constraints=constraints or {},
-            budget=Budget(evaluations),
-        )
+        reason = Loop(
+            store, engine, inline(evaluate), Aim(OBJECTIVES, constraints or {}), Budget(evaluations)
+        ).run()
         store.set("stopped", reason)
     return Study.open(folder)
 
@@ -81,7 +77,7 @@ def test_nothing_else_comes_twice(study) -> None:
 @pytest.mark.parametrize("constraints", [{}, {"accuracy": {"min": 0.6}}])
 def test_study_engine_and_stagnation_name_one_front(tmp_path, constraints) -> None:
     study = searched(tmp_path / "study", 30, constraints=constraints)
-    observations = [observe(trial, OBJECTIVES, constraints) for trial in study.trials]
+    observations = [observe(trial, Aim(OBJECTIVES, constraints)) for trial in study.trials]
     archive = Archive(Encoder(SPACE), observations, 2)
     of_study = study.frontier()
     assert max(member.metrics.get("repeats", 1) for member in of_study) > 1

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from ecojax.session import rivals as rivals_module
+from ecojax.session.aim import Aim
 from ecojax.session.rivals import Standings, rivals
 from ecojax.study import METRICS, Status, Trial
 
@@ -36,7 +37,7 @@ def test_the_same_rival_beats_a_trial_as_among_all(search, candidates, random) -
     """In whatever order the trials ended; and the curves are the same."""
     trials = [trial(id_, *rest) for id_, rest in enumerate(search)]
     everything = rivals(trials, OBJECTIVES, CONSTRAINTS)
-    standings = Standings(OBJECTIVES, CONSTRAINTS)
+    standings = Standings(Aim(OBJECTIVES, CONSTRAINTS))
     for ended in random.sample(trials, len(trials)):
         standings.add(ended)
         standings.rivals()
@@ -54,7 +55,7 @@ def test_the_same_rival_beats_a_trial_as_among_all(search, candidates, random) -
 def test_they_are_as_many_as_matter(monkeypatch) -> None:
     """Each trial more accurate and dearer than the last matters; each worse in both does not."""
     monkeypatch.setattr(rivals_module, "CURVES", 5)
-    better, worse = Standings(OBJECTIVES, {}), Standings(OBJECTIVES, {})
+    better, worse = Standings(Aim(OBJECTIVES)), Standings(Aim(OBJECTIVES))
     for id_ in range(40):
         better.add(trial(id_, id_, Status.COMPLETE, (id_, id_, 0, 1, 1)))
         worse.add(trial(id_, id_, Status.COMPLETE, (-id_, id_, 0, 1, 1)))

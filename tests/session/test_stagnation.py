@@ -11,7 +11,8 @@ from inline_workers import inline
 from ecojax.budget import Budget
 from ecojax.engine.archive import Observation
 from ecojax.engine.engine import Engine
-from ecojax.session.loop import run
+from ecojax.session.aim import Aim
+from ecojax.session.loop import Loop
 from ecojax.session.stagnation import Stagnation, Watch
 from ecojax.space import Int, SearchSpace
 from ecojax.study import Status, StudyStore
@@ -117,15 +118,14 @@ def test_the_search_stops_and_says_so(tmp_path) -> None:
 
     def search(violated: bool, budget: int) -> tuple[str, int]:
         with StudyStore.create(tmp_path / f"{violated}", {}) as store:
-            reason = run(
+            reason = Loop(
                 store,
                 Engine(space, objectives=2, population=4, seed=0, proposer="random"),
                 inline(evaluate),
-                objectives=("accuracy", "energy_per_sample_j"),
-                constraints={"accuracy": {"min": 0.9}} if violated else {},
-                budget=Budget(budget),
+                Aim(("accuracy", "energy_per_sample_j"), {"accuracy": {"min": 0.9}} if violated else {}),
+                Budget(budget),
                 stagnation=Stagnation(8, 4),
-            )
+            ).run()
             return reason, len(store.trials())
 
     reason, trials = search(False, 50)

@@ -116,8 +116,8 @@ def test_the_settings_name_every_proposer_and_the_options_as_typed() -> None:
 def pretended(monkeypatch) -> None:
     """Trials that cost nothing: the wider, the better and the dearer."""
 
-    def evaluate(self, configuration, seed, **_) -> Outcome:
-        width = configuration["hidden_width"]
+    def evaluate(self, asked) -> Outcome:
+        width = asked.configuration["hidden_width"]
         return Outcome(Status.COMPLETE, {"accuracy": width / 1000, "parameters": 100.0 * width})
 
     monkeypatch.setattr(Evaluator, "__call__", evaluate)

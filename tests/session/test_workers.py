@@ -18,6 +18,7 @@ from ecojax.session.loop import Listener
 from ecojax.session.workplace import Workplace
 from ecojax.settings import SearchSettings
 from ecojax.study import Status, Trial
+from ecojax.trial.worker import Evaluate, Required
 
 SMALL = {
     "dataset": "digits",
@@ -197,22 +198,28 @@ def test_impossible_crews_are_refused_before_anything_is_written(tmp_path, optio
 def test_a_worker_on_another_kind_of_device_is_told_apart(monkeypatch) -> None:
     workplace = Workplace(SearchSettings(**SMALL), "this test")
     configuration = workplace.task.space.default()
-    monkeypatch.setattr(workplace, "evaluator", lambda configuration, seed: (configuration, seed))
+    monkeypatch.setattr(workplace, "evaluator", lambda request: (request.configuration, request.seed))
     here = workplace.describe()["device_kind"]
-    assert workplace.evaluate(configuration, 1, device_kind=here) == (configuration, 1)
-    assert workplace.evaluate(configuration, 1) == (configuration, 1)
+    assert workplace.evaluate(Evaluate(configuration, 1, required=Required(device_kind=here))) == (
+        configuration,
+        1,
+    )
+    assert workplace.evaluate(Evaluate(configuration, 1)) == (configuration, 1)
     with pytest.raises(
         StudyError, match=r"on 'cpu: .*' and the study's energy is of 'gpu: H100'.*meter_device"
     ):
-        workplace.evaluate(configuration, 1, device_kind="gpu: H100")
+        workplace.evaluate(Evaluate(configuration, 1, required=Required(device_kind="gpu: H100")))
 
 
 def test_a_worker_that_is_metered_otherwise_is_told_apart(monkeypatch) -> None:
     workplace = Workplace(SearchSettings(**SMALL), "this test")
     configuration = workplace.task.space.default()
-    monkeypatch.setattr(workplace, "evaluator", lambda configuration, seed: (configuration, seed))
+    monkeypatch.setattr(workplace, "evaluator", lambda request: (request.configuration, request.seed))
     here = workplace.describe()["energy_provenance_record"]
-    assert workplace.evaluate(configuration, 1, provenance=here) == (configuration, 1)
+    assert workplace.evaluate(Evaluate(configuration, 1, required=Required(provenance=here))) == (
+        configuration,
+        1,
+    )
     rapl = Provenance("measured", "RAPL", "1 package of this host", 10.0, Rank.CPU_PACKAGE)
     with pytest.raises(StudyError, match=r"kind \(modeled against measured\).*watts_per_core"):
-        workplace.evaluate(configuration, 1, provenance=rapl.to_dict())
+        workplace.evaluate(Evaluate(configuration, 1, required=Required(provenance=rapl.to_dict())))

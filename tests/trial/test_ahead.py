@@ -7,7 +7,7 @@ import pytest
 from ecojax.tasks.supervised import training
 from ecojax.train.packing_probe import Probe, Speed
 from ecojax.trial import ahead
-from ecojax.trial.upcoming import Upcoming
+from ecojax.trial.worker import Evaluate, Upcoming
 
 
 def pretended_probe(*_: object) -> Probe:
@@ -22,7 +22,9 @@ def candidates(evaluator, n: int) -> list[Upcoming]:
 
 
 def evaluated(evaluator, due: list[Upcoming]) -> list:
-    return [evaluator(one.configuration, one.seed, upcoming=due[k + 1 :]) for k, one in enumerate(due)]
+    return [
+        evaluator(Evaluate(one.configuration, one.seed, upcoming=due[k + 1 :])) for k, one in enumerate(due)
+    ]
 
 
 @pytest.mark.usefixtures("unmetered")
@@ -57,6 +59,6 @@ def test_few_of_a_kind_are_not_probed(make_evaluator, monkeypatch) -> None:
     monkeypatch.setattr(training, "probe", lambda *_: pytest.fail("probed"))
     evaluator = make_evaluator(pack=True, epochs=1)
     due = candidates(evaluator, ahead.LEAST - 1)
-    assert "packed" not in evaluator(due[0].configuration, 1, upcoming=due[1:]).details
+    assert "packed" not in evaluator(Evaluate(due[0].configuration, 1, upcoming=due[1:])).details
     others = [one._replace(configuration=one.configuration | {"batch_size": 64}) for one in due]
-    assert "packed" not in evaluator(due[0].configuration, 2, upcoming=[*due[1:], *others]).details
+    assert "packed" not in evaluator(Evaluate(due[0].configuration, 2, upcoming=[*due[1:], *others])).details

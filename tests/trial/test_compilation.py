@@ -10,7 +10,7 @@ import pytest
 
 from ecojax.tasks.supervised.training import SupervisedTraining
 from ecojax.trial.compilation import PROGRAMS_KEPT, Compiler
-from ecojax.trial.upcoming import Upcoming
+from ecojax.trial.worker import Evaluate, Upcoming
 
 
 class Lowered:
@@ -125,7 +125,7 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
         configuration = evaluator.task.space.default()
         others = [configuration | {"batch_size": 64}, configuration | {"hidden_width": -1}]
         following = [Upcoming(other, 4) for other in others]
-        trained.append([evaluator(configuration, 3, upcoming=following if upcoming else ())])
+        trained.append([evaluator(Evaluate(configuration, 3, upcoming=following if upcoming else ()))])
         lowerings = []
 
         def counted(self, lowered=SupervisedTraining.lowered, count=lowerings.append):
@@ -133,7 +133,7 @@ def test_results_do_not_depend_on_threads_or_on_what_was_compiled_before(make_ev
             return lowered(self)
 
         monkeypatch.setattr(SupervisedTraining, "lowered", counted)
-        trained[-1].append(evaluator(others[0], 4))
+        trained[-1].append(evaluator(Evaluate(others[0], 4)))
         monkeypatch.undo()
         assert len(lowerings) == (not upcoming)  # compiled ahead, or now
     for one, other in zip(*trained, strict=True):
@@ -212,8 +212,8 @@ def test_results_do_not_depend_on_compiling_beside(make_evaluator) -> None:
         evaluator = make_evaluator(epochs=1, compile_beside=compile_beside)
         configuration = evaluator.task.space.default()
         other = configuration | {"batch_size": 64}
-        first = evaluator(configuration, 3, upcoming=[Upcoming(other, 4)])
-        outcomes.append((first, evaluator(other, 4)))
+        first = evaluator(Evaluate(configuration, 3, upcoming=[Upcoming(other, 4)]))
+        outcomes.append((first, evaluator(Evaluate(other, 4))))
         assert first.details["train_energy"]["meanwhile"] == ["compiling later candidates"] * compile_beside
         # what else went on is no provenance: the trial after it compiles nothing
         assert first.provenance["train_energy_j"] == str(evaluator.meter.provenance)

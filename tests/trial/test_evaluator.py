@@ -14,6 +14,7 @@ from ecojax.study import METRICS, Status
 from ecojax.tasks.supervised.candidate import SupervisedCandidate
 from ecojax.trial import evaluator as evaluator_module
 from ecojax.trial.rungs import Curve, Rival, Rivals
+from ecojax.trial.worker import Evaluate
 
 CONTRACT = {
     "accuracy",
@@ -35,7 +36,7 @@ def evaluator(make_evaluator):
 @pytest.fixture(scope="module")
 def outcome(evaluator):
     """Metered for real."""
-    return evaluator(evaluator.task.space.default(), 7)
+    return evaluator(Evaluate(evaluator.task.space.default(), 7))
 
 
 def test_a_complete_trial_has_every_figure_of_the_contract(outcome, digits) -> None:
@@ -80,12 +81,12 @@ def test_an_outcome_is_plain_values(outcome) -> None:
 def test_the_same_configuration_and_seed_give_the_same_weights(evaluator, make_evaluator, outcome) -> None:
     """In another evaluator, under another metering; another seed gives others."""
     configuration = evaluator.task.space.default()
-    again = make_evaluator()(configuration, 7)
+    again = make_evaluator()(Evaluate(configuration, 7))
     assert again.metrics["accuracy"] == outcome.metrics["accuracy"]
     assert again.metrics["validation_loss"] == outcome.metrics["validation_loss"]
     for name, array in outcome.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)
-    other = evaluator(configuration, 8)
+    other = evaluator(Evaluate(configuration, 8))
     assert (other.arrays["layers/0/kernel"] != outcome.arrays["layers/0/kernel"]).mean() > 0.9
 
 
@@ -115,7 +116,7 @@ def test_numbers_do_not_compile_again(evaluator, outcome, monkeypatch) -> None:
     )
     monkeypatch.setattr(SupervisedCandidate, "known", lambda _: {"parameters": 1, "flops": 1.0})
     configuration = {**evaluator.task.space.default(), "weight_decay": 1e-2, "dropout": 0.4, "flip": True}
-    assert evaluator(configuration, 1).status is Status.COMPLETE
+    assert evaluator(Evaluate(configuration, 1)).status is Status.COMPLETE
 
 
 # Rungs
@@ -127,7 +128,7 @@ def test_looking_at_rungs_changes_nothing_but_the_record(make_evaluator, outcome
     evaluator = make_evaluator(early_stop=True)
     rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({0.5: 0.01}, 0.02)] * 8)
     for met in ((), (rivals,)):
-        again = evaluator(evaluator.task.space.default(), 7, *met)
+        again = evaluator(Evaluate(evaluator.task.space.default(), 7, *met))
         assert again.status is Status.COMPLETE
         assert again.metrics["trained_share"] == 1
         rungs = dict(again.details["rungs"])
@@ -147,7 +148,7 @@ def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluato
     evaluator = make_evaluator(epochs=4, early_stop=True)
     # curves that hardly rise, and a rival that is perfect at less energy
     rivals = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.9e-6})], [Curve({0.5: 0.98}, 0.99)] * 8)
-    stopped = evaluator(evaluator.task.space.default(), 7, rivals)
+    stopped = evaluator(Evaluate(evaluator.task.space.default(), 7, rivals))
     assert stopped.status is Status.STOPPED
     assert stopped.metrics["trained_share"] == 0.5
     assert [share for share, _ in stopped.details["rungs"]] == [0.111111, 0.25, 0.5]
@@ -159,7 +160,7 @@ def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluato
     assert stopped.metrics["train_energy_j"] > 0
     dearer = Rivals([Rival(9, 1.0, {"energy_per_sample_j": 0.995e-6})], rivals.curves)
     # the lower end of its own interval is 0.99 µJ
-    assert evaluator(evaluator.task.space.default(), 7, dearer).status is Status.COMPLETE
+    assert evaluator(Evaluate(evaluator.task.space.default(), 7, dearer)).status is Status.COMPLETE
 
 
 # Failures
@@ -168,7 +169,7 @@ def test_a_trial_that_is_beaten_at_its_best_is_stopped_and_says_so(make_evaluato
 @pytest.mark.usefixtures("unmetered")
 def test_a_rate_that_explodes_is_a_divergence(make_evaluator) -> None:
     evaluator = make_evaluator(norm="none")
-    outcome = evaluator({**evaluator.task.space.default(), "sgd_learning_rate": 1e12}, 0)
+    outcome = evaluator(Evaluate({**evaluator.task.space.default(), "sgd_learning_rate": 1e12}, 0))
     assert outcome.status is Status.DIVERGED
     assert "loss" in outcome.error
     assert outcome.arrays is None
@@ -197,7 +198,7 @@ def test_failures_have_their_state_and_message(
         raise failure
 
     monkeypatch.setattr(evaluator_module, "per_inference", fails)
-    failed = evaluator(evaluator.task.space.default(), 0)
+    failed = evaluator(Evaluate(evaluator.task.space.default(), 0))
     assert failed.status is status
     assert words in failed.error
     assert "\n" not in failed.error
@@ -212,7 +213,7 @@ def test_what_cannot_fit_is_refused_before_it_runs(evaluator, monkeypatch) -> No
     calls = []
     monkeypatch.setattr(evaluator_module, "per_inference", lambda *_, **__: calls.append(1))
     monkeypatch.setattr(evaluator_module, "free_bytes", lambda device: 20_000)
-    refused = evaluator(evaluator.task.space.default(), 0)
+    refused = evaluator(Evaluate(evaluator.task.space.default(), 0))
     assert refused.status is Status.OOM
     assert re.search(r"training needs \S+ GiB and 1.86e-05 GiB are free; bound it", refused.error)
     assert not calls
@@ -226,7 +227,7 @@ def test_interrupts_pass_through(evaluator, monkeypatch, interrupt) -> None:
 
     monkeypatch.setattr(evaluator_module, "per_inference", fails)
     with pytest.raises(interrupt):
-        evaluator(evaluator.task.space.default(), 0)
+        evaluator(Evaluate(evaluator.task.space.default(), 0))
 
 
 class MeterThatFails(ModeledMeter):
@@ -248,7 +249,7 @@ class MeterThatFails(ModeledMeter):
 def test_a_meter_that_dies_ends_the_trial_not_the_search(make_evaluator, reads) -> None:
     """At the first reading, at the compilation's two, at the training's first, and at its last."""
     evaluator = make_evaluator(meter=MeterThatFails(reads), epochs=1)
-    outcome = evaluator(evaluator.task.space.default(), 0)
+    outcome = evaluator(Evaluate(evaluator.task.space.default(), 0))
     assert outcome.status is Status.UNMETERED
     assert "The board is gone." in outcome.error
     assert "trial_energy_j" not in outcome.metrics

@@ -11,6 +11,7 @@ from ecojax.energy import ModeledMeter
 from ecojax.study import Status
 from ecojax.trial.packs import Member, Progress, train
 from ecojax.trial.rungs import rungs
+from ecojax.trial.worker import Evaluate
 
 RATES = (0.1, 0.05, 0.2)
 EPOCHS = 2
@@ -59,7 +60,7 @@ def trainings(packed):
 @pytest.mark.usefixtures("unmetered")
 def test_the_record_is_that_of_the_evaluator_alone(evaluator, configurations, trainings) -> None:
     for seed, (configuration, training) in enumerate(zip(configurations, trainings, strict=True)):
-        alone = evaluator(configuration, seed)
+        alone = evaluator(Evaluate(configuration, seed))
         assert alone.status is Status.COMPLETE
         assert training.steps == EPOCHS * (200 // 32)
         assert training.verdict["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.005)

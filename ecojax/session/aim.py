@@ -1,0 +1,16 @@
+"""What a search optimises, and within which bounds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ecojax.study import METRICS, Metric
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The objectives, by the names of metrics; bounds as {metric: {"min" and/or "max": bound}}; and the metric that
+    learning curves are of."""
+
+    objectives: Sequence[str]
+    constraints: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quality: Metric = METRICS["accuracy"]
