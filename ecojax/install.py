@@ -23,6 +23,7 @@ CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 MODULES = frozenset(
     (
         *(
+            "annotated_types",
             "array_record",
             "evosax",
             "flax",

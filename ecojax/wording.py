@@ -9,15 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_OPTIONS = {
-    "families": "family",
-    "objectives": "objective",
-    "constraints": "constraint",
-    "start_from": "from",
-    "early_stop": "no-early-stop",
-}
-_FLAGS = {"resume", "migrate", "inherit", "pack", "quiet", "dry_run"}
-_LISTS = {"families", "objectives", "constraints", "start_from"}
+from ecojax.declaration import SETTINGS
+
+_OF_THE_CALL = {"resume", "migrate", "quiet", "dry_run"}  # flags that are no settings
 _PLAIN = re.compile(r"\w[\w.%/:+=-]*")
 
 _spoken_to = {"command line": False}
@@ -51,8 +45,9 @@ def option(key: str, value: Any = None) -> str:
 
 
 def _as_option(key: str, part: str, value: Any) -> str:
-    name = f"--{_OPTIONS.get(key, key).replace('_', '-')}"
-    if value is None or key in _FLAGS or key == "early_stop":
+    declared = SETTINGS.get(key)
+    name = (declared and declared.option) or f"--{key.replace('_', '-')}"
+    if value is None or key in _OF_THE_CALL or (declared and declared.flag):
         return f"{name} {part}" if part else name
     if isinstance(value, list | tuple):
         return " ".join(_as_option(key, part, one) for one in value) or name
@@ -60,13 +55,19 @@ def _as_option(key: str, part: str, value: Any) -> str:
 
 
 def _as_argument(key: str, part: str, value: Any) -> str:
+    declared = SETTINGS.get(key)
     if value is None:
-        if key in _FLAGS:
-            return f"{key}=True"
+        if key in _OF_THE_CALL or (declared and declared.flag):
+            return f"{key}={not (declared and declared.default)}"
         return f"{key}['{part}']" if part else key
     if part:
         return f"{key}={{'{part}': {value!r}}}"
-    return f"{key}={[value] if key in _LISTS and not isinstance(value, list | tuple | dict) else value!r}"
+    listed = (
+        declared
+        and declared.repeated
+        and not (declared.about.pairs or isinstance(value, list | tuple | dict))
+    )
+    return f"{key}={[value] if listed else value!r}"
 
 
 def _written(value: Any) -> str:

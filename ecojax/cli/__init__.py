@@ -13,6 +13,7 @@ from ecojax.cli.export import export
 from ecojax.cli.frontier import frontier
 from ecojax.cli.measure import measure
 from ecojax.cli.search import search
+from ecojax.cli.settings import GroupedCommand
 from ecojax.cli.streams import prepare
 from ecojax.wording import on_the_command_line
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command()(search)
+app.command(cls=GroupedCommand)(search)
 app.command()(frontier)
 app.command()(export)
 app.command()(measure)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecojax.declaration import of_resume
 from ecojax.errors import InputError, StudyError
 from ecojax.origins import Origins, keys_of
 from ecojax.session.loop import Listener
@@ -51,11 +52,9 @@ MUST_AGREE: dict[str, Comparison] = {
     "energy_provenance_record": of_one_origin,
     "jax_switches": equal,
 }
-# how much is done, and by whom, may change when a study goes on
-EXECUTION = {"executor", "workers", "ray_address", "trial_timeout", "meter_device"}
-RESUMABLE = {"evaluations", "budget", "patience", "data_dir"} | EXECUTION
-MIGRATABLE = {"families", "space", "pin"}  # and what with migrate
-QUEUED = ("enqueue", "start_from")  # the study has a queue of its own
+RESUMABLE = of_resume("free")
+MIGRATABLE = of_resume("free", "migrate")
+QUEUED = of_resume("queue")  # the study has a queue of its own
 
 
 def resumed(
@@ -77,7 +76,7 @@ def resumed(
         table = read_config(Path(config))
         check(table, source=str(config))
         options = {name: value for name, value in table.items() if name not in QUEUED} | options
-    resumable = RESUMABLE | MIGRATABLE if migrate else RESUMABLE
+    resumable = MIGRATABLE if migrate else RESUMABLE
     stored = store.settings()
     settings, _ = restore(stored, {}, source=f"the study '{store.folder}'")
     known = settings.model_dump(mode="json", exclude_none=True)

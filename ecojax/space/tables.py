@@ -122,7 +122,7 @@ def explain(error: ValidationError, *, prefix: str = "", known: Iterable[str] = 
     path = [str(part) for part in complaint["loc"] if str(part) not in discriminators]
     key = ".".join(part for part in [prefix, *path] if part)
     kind, context, given = complaint["type"], complaint.get("ctx", {}), complaint.get("input")
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown key '{key}'{did_you_mean(path[-1], known)}; remove it or correct its spelling"
     if kind == "missing":
         return f"key '{key}' is missing; add it"
@@ -136,6 +136,8 @@ def explain(error: ValidationError, *, prefix: str = "", known: Iterable[str] = 
 def objection(complaint: Mapping[str, Any]) -> str:
     """What a complaint of pydantic objects to a value, without its key."""
     message = complaint["msg"]
+    if complaint["type"] == "dataclass_type":
+        return "input should be a table"
     message = message[:1].lower() + message[1:]
     if complaint["type"] == "literal_error":
         choices = re.findall("'([^']*)'", complaint.get("ctx", {}).get("expected", ""))

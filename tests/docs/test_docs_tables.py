@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 import ecojax
 import ecojax.export
 from ecojax.cli import app
+from ecojax.declaration import of_resume
 from ecojax.energy import Energy
 from ecojax.export.label import energy_label
 from ecojax.frontier.study import CONTRACT
@@ -58,6 +60,17 @@ def test_settings_and_their_defaults():
         (name,) = names(key)
         if defaults[name] not in (None, {}):
             assert stated == f"`{json.dumps(defaults[name])}`", name
+
+
+def test_the_table_of_settings_is_made_from_their_declaration():
+    script = runpy.run_path(str(ROOT / "scripts/settings_table.py"))
+    assert script["table"]() in page("search"), "run: python scripts/settings_table.py"
+
+
+def test_settings_that_may_change_on_resume():
+    text = page("search").split("## Interruption and resume")[1]
+    stated = text[: text.index("change on resuming")].rsplit("```", 1)[1]
+    assert set(names(stated)) == of_resume("free")
 
 
 def test_the_options_of_search():
@@ -146,11 +159,7 @@ def test_the_arrows():
     package = Path(ecojax.__file__).parent
     upward = []
     for room in order:
-        paths = (
-            [package / f"{room}.py"]
-            if room in ("api", "settings", "errors")
-            else (package / room).glob("*.py")
-        )
+        paths = [package / f"{room}.py"] if room in ("api", "errors") else (package / room).glob("*.py")
         for path in paths:
             for other in re.findall(
                 r"^(?:from|import) ecojax\.(\w+)", path.read_text(encoding="utf-8"), re.M

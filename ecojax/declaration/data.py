@@ -1,0 +1,45 @@
+"""What is learned, and by which models."""
+
+from typing import Annotated
+
+from annotated_types import MinLen
+
+from ecojax.declaration.setting import Count, Setting
+
+
+class Data:
+    dataset: Annotated[
+        str,
+        Setting(
+            "[What to learn](datasets.md): digits (embedded), or any TFDS image-classification dataset, as in cifar10."
+        ),
+    ] = "digits"
+    data_dir: Annotated[
+        str | None,
+        Setting(
+            "Where prepared datasets lie.",
+            metavar="FOLDER",
+            default="`$ECOJAX_DATA_DIR` or `~/tensorflow_datasets`",
+            on_resume="free",
+        ),
+    ] = None
+    train_size: Annotated[
+        Count | None, Setting("Train on a stratified subset of so many images.", default="all")
+    ] = None
+    validation_size: Annotated[
+        Count | None,
+        Setting(
+            "Images to select on, taken from the training split.",
+            default="a tenth, of digits a fifth",
+        ),
+    ] = None
+    families: Annotated[
+        list[str],
+        MinLen(1),
+        Setting(
+            "[Model family](spaces.md#families): convnet, mlp, linear, airbench or vit; repeat for several.",
+            option="family",
+            metavar="NAME",
+            on_resume="migrate",
+        ),
+    ] = ["convnet"]  # noqa: RUF012

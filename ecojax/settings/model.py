@@ -1,0 +1,82 @@
+"""The settings of one search, with types that pydantic checks."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from ecojax.declaration import Budget, Data, Execution, Measuring, Search, Training
+from ecojax.study.bounds import bounds_of
+
+
+def share(given: Any) -> Any:
+    """A share as a number or as text, 0.05 or "5%"; what is neither stays as it is, to be refused by who asked."""
+    if isinstance(given, str):
+        with suppress(ValueError):
+            return float(given.removesuffix("%")) / (100 if given.endswith("%") else 1)
+    return given
+
+
+def absolute(given: Any) -> Any:
+    """A path as text from the root on; what is no path stays as it is, to be refused by who asked."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        return given
+    return str(Path(os.path.expanduser(os.fsdecode(given))).absolute())
+
+
+def absolute_log(given: Any) -> Any:
+    """A meter, `external:FILE` with its file from the root on."""
+    if not isinstance(given, str) or not given.startswith("external:"):
+        return given
+    return f"external:{absolute(given.removeprefix('external:'))}"
+
+
+# the last base comes first
+class SearchSettings(BaseModel, Execution, Measuring, Training, Budget, Search, Data):
+    """Everything that decides what a search does. Stored in the study, so that `--resume` needs nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Where a search is told to look stays the same wherever `--resume` or a worker is started.
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _absolute(cls, given: Any) -> Any:
+        return absolute(given)
+
+    @field_validator("start_from", mode="before")
+    @classmethod
+    def _all_absolute(cls, given: Any) -> Any:
+        return [absolute(folder) for folder in given] if isinstance(given, list | tuple) else given
+
+    @field_validator("meter", mode="before")
+    @classmethod
+    def _absolute_log(cls, given: Any) -> Any:
+        return absolute_log(given)
+
+    @field_validator("energy_ci", "frontier_energy_ci", mode="before")
+    @classmethod
+    def _share(cls, given: Any) -> Any:
+        return share(given)
+
+    @field_validator("constraints", mode="before")
+    @classmethod
+    def _bounds(cls, given: Any) -> Any:
+        return bounds_of(given)
+
+    @field_validator("constraints_on", mode="before")
+    @classmethod
+    def _bounds_of_hosts(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {host: bounds_of(constraints) for host, constraints in given.items()}
+
+    def bounds(self) -> dict[str, dict[str, float]]:
+        """The constraints as plain numbers, by metric."""
+        return {
+            metric: {side: bound for side, bound in (("min", of.min), ("max", of.max)) if bound is not None}
+            for metric, of in self.constraints.items()
+        }
