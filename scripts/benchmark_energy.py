@@ -26,8 +26,8 @@ from typing import Any
 
 from ecojax.energy.conditions import Conditions
 from ecojax.energy.interleave import Work, interleave
-from ecojax.energy.meter import Reading
 from ecojax.energy.meters.scripted import ScriptedDevice
+from ecojax.energy.readings import Reading
 from ecojax.energy.sampling import sample, ticking_window
 from ecojax.energy.stopping import MIN_WINDOWS
 from ecojax.energy.window import Window, half_width_95

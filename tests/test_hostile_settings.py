@@ -14,7 +14,6 @@ from hypothesis import settings as hypothesis_settings
 from ecojax.errors import EcojaxError, InputError
 from ecojax.settings import MAX_BYTES, SearchSettings, read_config, read_configurations, resolve
 from ecojax.space import SearchSpace
-from ecojax.space.tables import space_from_tables
 from ecojax.tasks.composition import compose_space, family_parameters
 
 KEYS = sorted(SearchSettings.model_fields)
@@ -138,7 +137,7 @@ def test_any_value_of_any_key_is_settings_or_a_sentence(tmp_path, table) -> None
 @given(tables=st.dictionaries(st.sampled_from("abc"), PARAMETER, min_size=1))
 def test_any_space_comes_back_from_its_records(tables) -> None:
     try:
-        space = space_from_tables(tables, source="a.toml")
+        space = SearchSpace.from_tables(tables, source="a.toml")
     except InputError:
         return
     for gene in (0.0, 0.3, 1.0):

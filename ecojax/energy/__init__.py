@@ -18,7 +18,7 @@ from ecojax.energy.block import BlockWindow, measure
 from ecojax.energy.calibration import Calibration, calibrate
 from ecojax.energy.figure import Energy
 from ecojax.energy.interleave import compare
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.choose import METERS, open_meter
 from ecojax.energy.meters.external import ExternalMeter
 from ecojax.energy.meters.modeled import ModeledMeter
@@ -31,6 +31,7 @@ from ecojax.energy.percall import per_call
 from ecojax.energy.prepare import Prepared, prepare
 from ecojax.energy.protocol import per_inference
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.window import Window, half_width_95
 
 __all__ = [

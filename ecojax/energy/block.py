@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import Reading
 from ecojax.energy.window import Window
 from ecojax.errors import InputError, MeterError
 from ecojax.jax_devices import local_devices

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ecojax.energy.host import REAL, Host
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
 

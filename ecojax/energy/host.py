@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ecojax.energy.ticks import PowerTrace, TickTrace
+from ecojax.energy.traces import PowerTrace, TickTrace
 
 if TYPE_CHECKING:
-    from ecojax.energy.meter import Meter, PowerReading, Reading
+    from ecojax.energy.meter import Meter
+    from ecojax.energy.readings import PowerReading, Reading
 
 
 class Load(Protocol):

@@ -1,25 +1,12 @@
 """What every meter offers: a cumulative reading of energy, with its provenance. No meter lives here."""
 
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from ecojax.energy.conditions import Conditions
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.ticks import next_tick
-
-
-class Reading(NamedTuple):
-    """A meter's answer: `energy_j` joules since an arbitrary origin, at `time_s` on the meter's own clock."""
-
-    time_s: float
-    energy_j: float
-
-
-class PowerReading(NamedTuple):
-    """An instant's power: `watts` as the instrument took them at `time_s` on the meter's own clock."""
-
-    time_s: float
-    watts: float
 
 
 class Meter(Protocol):

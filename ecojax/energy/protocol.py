@@ -10,8 +10,9 @@ from ecojax.energy.calibration import Calibration
 from ecojax.energy.figure import Energy
 from ecojax.energy.gates import roofline_gate
 from ecojax.energy.host import REAL, Host
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.prepare import Prepared, passes_of, prepare
+from ecojax.energy.readings import Reading
 from ecojax.energy.rejection import preflight_notes, reference_conditions
 from ecojax.energy.sampling import Samples, sample
 from ecojax.energy.window import Window, half_width_95

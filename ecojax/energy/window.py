@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecojax.energy.meter import Reading
+from ecojax.energy.readings import Reading
 from ecojax.errors import MeterError
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from ecojax.energy.boards import Board, besides, closed_boards, open_boards
 from ecojax.errors import InputError
-from ecojax.execute.boards import Board, besides, closed_boards, open_boards
 from ecojax.install import CUDA_PLUGINS, clashing_cuda, how_to_install
 from ecojax.wording import option
 

@@ -5,16 +5,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ecojax.errors import InputError
+from ecojax.frontier.chance import Chance
 from ecojax.frontier.intervals import with_interval
 from ecojax.frontier.quantities import quantity, scale, written
 from ecojax.spelling import did_you_mean
 from ecojax.study import METRICS, Trial, selectable
-
-if TYPE_CHECKING:
-    from ecojax.frontier.study import Study
 
 NAMES = ("best", "knee", "cheapest")
 GRAMMAR = (
@@ -29,6 +27,25 @@ _HOLDS = {
     ">": lambda value, bound: value > bound,
     "<": lambda value, bound: value < bound,
 }
+
+
+class Pickable(Protocol):
+    """What a pick asks of a study; see `ecojax.frontier.study.Study`."""
+
+    name: str
+    objectives: list[str]
+    trials: list[Trial]
+    chance: Chance | None
+
+    def frontier(self) -> list[Trial]: ...
+
+    def require_frontier(self) -> list[Trial]: ...
+
+    def knee(self) -> Trial: ...
+
+    def better_than_chance(self, trial: Trial) -> bool | None: ...
+
+    def beyond_chance(self, trials: Sequence[Trial]) -> list[Trial]: ...
 
 
 @dataclass(frozen=True)
@@ -67,14 +84,14 @@ def satisfying(trials: Sequence[Trial], wanted: Sequence[Condition], kind: str) 
     return left
 
 
-def pick(study: "Study", text: str) -> Trial:
+def pick(study: Pickable, text: str) -> Trial:
     """The trial of `study` that `text` asks for; see `Study.pick`."""
     text = text.strip()
     # a member's figures may be means; what is taken home is one training
     return _by_id(study, int(text) if text.isdecimal() else _member(study, text).id)
 
 
-def in_words(study: "Study", text: str, trial: Trial) -> str:
+def in_words(study: Pickable, text: str, trial: Trial) -> str:
     """What the pick `text` chose, with its figures, and what a reader should know of the choice.
 
     "cheapest: trial 37, accuracy 96.5 ± 2.3 %, energy 256 ± 3 nJ; cheaper but no better than chance: trial 12"
@@ -107,7 +124,7 @@ def _figure(name: str, trial: Trial) -> str:
     return f"{quantity(name).short} {with_interval(name, trial.metrics, unit)} {unit.unit}".rstrip()
 
 
-def _member(study: "Study", text: str) -> Trial:
+def _member(study: Pickable, text: str) -> Trial:
     if text == "best":
         return study.require_frontier()[0]
     if text == "knee":
@@ -120,17 +137,17 @@ def _member(study: "Study", text: str) -> Trial:
     return left[0] if spends else _cheapest(study, left)
 
 
-def _cheapest(study: "Study", members: Sequence[Trial]) -> Trial:
+def _cheapest(study: Pickable, members: Sequence[Trial]) -> Trial:
     cost = _cost(study)
     return min(study.beyond_chance(members), key=lambda trial: trial.metrics.get(cost, math.inf))
 
 
-def _cost(study: "Study") -> str:
+def _cost(study: Pickable) -> str:
     costs = [name for name in study.objectives if METRICS[name].direction == "minimize"]
     return costs[0] if costs else "energy_per_sample_j"
 
 
-def _by_id(study: "Study", id_: int) -> Trial:
+def _by_id(study: Pickable, id_: int) -> Trial:
     trial = next((trial for trial in study.trials if trial.id == id_), None)
     if trial is None:
         raise InputError(f"study '{study.name}' has no trial {id_}; {_offer(study)}")
@@ -140,7 +157,7 @@ def _by_id(study: "Study", id_: int) -> Trial:
     return trial
 
 
-def _offer(study: "Study") -> str:
+def _offer(study: Pickable) -> str:
     members = ", ".join(str(trial.id) for trial in study.frontier())
     return f"its frontier holds trials {members}" if members else "it has no frontier yet"
 

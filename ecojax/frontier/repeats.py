@@ -28,7 +28,7 @@ def merged(trials: Sequence[Trial]) -> Trial:
 
     What a search can optimise counts by its mean over the trials that recorded it; `repeats` says how many trials there
     are. `energy_per_sample_j_ci95` covers the mean, by Student's t of the differences between the trials or by the
-    trials' own intervals, whichever is wider. `accuracy_se` adds the differences' to that of the validation images,
+    trials' own intervals, whichever is wider. `accuracy_se` adds the differences' to that of the validation samples,
     which all trials share and repeats do not reduce; `accuracy_ci95` is its interval, with Student's t for the
     differences. Every other figure, `test_accuracy` above all, is the first
     trial's own, and so are its id, seed and weights. A single trial is given back as it is.
@@ -63,10 +63,10 @@ def _spread(name: str, values: Sequence[float], trials: Sequence[Trial]) -> dict
         return {"energy_per_sample_j_ci95": max(half_width_95(values), within)}
     if name == "accuracy":
         own = _recorded("accuracy_se", trials)
-        images = statistics.fmean(own) if own else 0.0
+        samples = statistics.fmean(own) if own else 0.0
         return {
-            "accuracy_se": math.hypot(between, images),
-            "accuracy_ci95": math.hypot(half_width_95(values), NORMAL_95 * images),
+            "accuracy_se": math.hypot(between, samples),
+            "accuracy_ci95": math.hypot(half_width_95(values), NORMAL_95 * samples),
         }
     return {f"{name}_se": between} if f"{name}_se" in METRICS else {}
 

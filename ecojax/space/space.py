@@ -203,6 +203,17 @@ class SearchSpace:
             parameters.append(parameter_from_table(name, table, source="the space's records"))
         return cls(parameters)
 
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any], *, source: str) -> "SearchSpace":
+        """The space of a file's `[space]` section that names all parameters. Raises `InputError` naming `source`."""
+        from ecojax.space.tables import parameter_from_table
+
+        parameters = [parameter_from_table(name, table, source=source) for name, table in tables.items()]
+        try:
+            return cls(parameters)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+
     # Conditions
 
     def _parents(self) -> set[str]:

@@ -28,7 +28,6 @@ from pydantic import (
 
 from ecojax.errors import InputError
 from ecojax.space.parameters import Choice, Float, Int, Parameter
-from ecojax.space.space import SearchSpace
 from ecojax.spelling import did_you_mean
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
@@ -99,15 +98,6 @@ def parameter_from_table(name: str, table: Any, *, source: str) -> Parameter:
     except ValidationError as error:
         keys = {key for kind in (_FloatTable, _IntTable, _ChoiceTable) for key in kind.model_fields}
         raise InputError(f"{source}: {explain(error, prefix=f'space.{name}', known=keys)}") from None
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
-
-
-def space_from_tables(tables: Mapping[str, Any], *, source: str) -> SearchSpace:
-    """The `[space]` section of a file, whole. Raises `InputError` as `parameter_from_table` does."""
-    parameters = [parameter_from_table(name, table, source=source) for name, table in tables.items()]
-    try:
-        return SearchSpace(parameters)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 

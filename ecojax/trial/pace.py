@@ -1,4 +1,4 @@
-"""How many training steps fit into a turn, so that who waits for the device to meter does not wait for an epoch."""
+"""How many training steps fit into a turn, so that who waits for the device to meter does not wait for a pass."""
 
 import math
 import time

@@ -153,22 +153,6 @@ def test_the_rooms():
     assert stated == rooms
 
 
-def test_the_arrows():
-    """Nothing in a room imports, when it is imported itself, from a room above it."""
-    order = [name.removesuffix(".py") for name in first_names(table(page("house"), "| room"))]
-    package = Path(ecojax.__file__).parent
-    upward = []
-    for room in order:
-        paths = [package / f"{room}.py"] if room in ("api", "errors") else (package / room).glob("*.py")
-        for path in paths:
-            for other in re.findall(
-                r"^(?:from|import) ecojax\.(\w+)", path.read_text(encoding="utf-8"), re.M
-            ):
-                if order.index(other) < order.index(room):
-                    upward.append((path.name, other))
-    assert not upward
-
-
 def test_every_page_is_in_the_navigation():
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[1]
     assert set(re.findall(r"(\S+\.md)", nav)) == {path.name for path in (ROOT / "docs").glob("*.md")}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ecojax.energy.meter import Reading
 from ecojax.energy.meters.scripted import ScriptedDevice
+from ecojax.energy.readings import Reading
 from ecojax.energy.sampling import ticking_window
 from ecojax.energy.window import Window, half_width_95
 from ecojax.errors import MeterError

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 from fake_nvml import NVML_ERROR_NO_PERMISSION, Board, FakeNvml, meter_on
 
+from ecojax.energy.boards import closed_boards
 from ecojax.energy.meters import probe as room
 from ecojax.energy.meters.choose import METERS
 from ecojax.energy.meters.probe import REMEDIES, probe
 from ecojax.energy.provenance import Rank
 from ecojax.errors import MeterError
-from ecojax.execute.boards import closed_boards
 
 GPUS = [SimpleNamespace(platform="gpu", local_hardware_id=k) for k in (0, 1)]
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from ecojax.energy import measure
-from ecojax.energy.meter import PowerReading, Reading
 from ecojax.energy.meters.recorded import RecordingMeter, Trace, load_trace
 from ecojax.energy.meters.scripted import SCRIPTED, ScriptedDevice
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.errors import InputError, MeterError
 
 TRACE = Trace(

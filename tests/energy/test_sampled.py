@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecojax.energy import per_inference
-from ecojax.energy.meter import PowerReading
 from ecojax.energy.meters.sampled import PowerIntegral, SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading
 from ecojax.energy.window import Window
 from ecojax.errors import MeterError
 

@@ -12,11 +12,11 @@ from ecojax.energy import calibrate
 from ecojax.energy.calibration import mean_power
 from ecojax.energy.conditions import Conditions
 from ecojax.energy.interleave import Work, interleave, without_drift
-from ecojax.energy.meter import PowerReading
 from ecojax.energy.meters.scripted import Fault, ScriptedDevice, ScriptedLoad
+from ecojax.energy.readings import PowerReading
 from ecojax.energy.sampling import Sample, sample, ticking_window
 from ecojax.energy.stopping import judge
-from ecojax.energy.ticks import PowerTrace, TickTrace
+from ecojax.energy.traces import PowerTrace, TickTrace
 from ecojax.errors import MeterError
 
 CALL_S, WATTS = 1.37e-3, 300.0

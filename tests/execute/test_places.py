@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ecojax.energy.boards import closed_boards
 from ecojax.errors import InputError
 from ecojax.execute import places as module
-from ecojax.execute.boards import closed_boards
 from ecojax.execute.places import places
 
 CPU = {"JAX_PLATFORMS": "cpu"}

@@ -11,7 +11,6 @@ from ecojax.engine.engine import Engine
 from ecojax.errors import InputError
 from ecojax.space import Choice, Float, Int, SearchSpace
 from ecojax.space.priors import prior_map
-from ecojax.space.tables import space_from_tables
 
 DRAWS = 4000
 
@@ -130,7 +129,7 @@ def test_a_prior_is_read_from_toml() -> None:
     choices = [3, 5]
     prior = { 3 = 2 }
     """
-    space = space_from_tables(tomllib.loads(text), source="mine.toml")
+    space = SearchSpace.from_tables(tomllib.loads(text), source="mine.toml")
     assert space["rate"].prior == {"mean": 0.01, "factor": 3}
     assert space["kernel"].prior == {"3": 2}
 
@@ -156,5 +155,5 @@ def test_a_prior_is_read_from_toml() -> None:
 )
 def test_a_wrong_prior_is_refused_by_name(table, says) -> None:
     with pytest.raises(InputError, match=says) as refusal:
-        space_from_tables({"p": table}, source="mine.toml")
+        SearchSpace.from_tables({"p": table}, source="mine.toml")
     assert str(refusal.value).startswith("mine.toml")

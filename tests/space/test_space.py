@@ -10,7 +10,6 @@ from scipy.stats import chisquare
 
 from ecojax.errors import InputError
 from ecojax.space import Choice, Float, Int, SearchSpace
-from ecojax.space.tables import space_from_tables
 
 SPACE = SearchSpace(
     [
@@ -110,7 +109,7 @@ def test_records_bring_the_same_space_back():
 
 
 def test_a_table_means_what_it_says():
-    space = space_from_tables(
+    space = SearchSpace.from_tables(
         {
             "optimizer": {"type": "choice", "choices": ["sgd", "adamw"], "default": "sgd"},
             "momentum": {"type": "float", "low": 0.8, "high": 0.99, "when": {"optimizer": "sgd"}},
@@ -148,7 +147,7 @@ def test_a_table_means_what_it_says():
 )
 def test_a_wrong_table_is_refused_by_key_and_file(table, says):
     with pytest.raises(InputError) as refusal:
-        space_from_tables({"p": table}, source="my.toml")
+        SearchSpace.from_tables({"p": table}, source="my.toml")
     assert str(refusal.value).startswith("my.toml: ")
     assert says in str(refusal.value)
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.boards import besides
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.instead import modeled_instead
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
-from ecojax.execute.boards import besides
 from ecojax.install import how_to_install
 
 SYSTEMATIC_PERCENT, SAMPLED_PERCENT = 5.0, 10.0

@@ -7,9 +7,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.power_log import PowerLog, Row
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import Reading
 from ecojax.errors import MeterError
 
 AHEAD_S = 2.0  # a row from further in the future is of a clock that is wrong, and so would be every window

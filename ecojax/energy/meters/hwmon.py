@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecojax.energy.meter import PowerReading
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading
 from ecojax.errors import MeterError
 from ecojax.wording import option
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.cpu_watts import cpu_model, find_chip
 from ecojax.energy.meters.sampled import PowerIntegral
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.errors import InputError, MeterError
 from ecojax.wording import option
 

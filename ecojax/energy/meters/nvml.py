@@ -8,16 +8,17 @@ from functools import cached_property, partial
 from importlib import metadata
 from typing import Any, TypeVar
 
+from ecojax.energy.boards import besides, open_boards
 from ecojax.energy.conditions import Conditions
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.cuda_order import driver_uuid, visible_uuids
 from ecojax.energy.meters.instead import modeled_instead
 from ecojax.energy.meters.nvml_conditions import conditions
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.ticks import next_tick, tick_length
 from ecojax.errors import MeterError
-from ecojax.execute.boards import besides, open_boards
 from ecojax.install import how_to_install
 
 SYSTEMATIC_PERCENT = 5.0  # what NVIDIA states for the power readings of its data-centre boards

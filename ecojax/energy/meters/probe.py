@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecojax.energy.boards import closed_boards
 from ecojax.energy.meter import Meter
 from ecojax.energy.meters.amd import AmdMeter
 from ecojax.energy.meters.choose import is_amd
@@ -14,7 +15,6 @@ from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.tpu import TpuMeter
 from ecojax.energy.provenance import Rank
 from ecojax.errors import EcojaxError
-from ecojax.execute.boards import closed_boards
 from ecojax.install import how_to_install
 from ecojax.jax_devices import kind_of
 

@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters import perf_power, powercap
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import Reading
 from ecojax.errors import MeterError
 from ecojax.wording import option
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ecojax.energy.conditions import Conditions
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.replay import ReplayMeter
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.errors import InputError
 
 FORMAT, VERSION = "ecojax-trace", 1

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from ecojax.energy.meter import Meter, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import Reading
 from ecojax.errors import MeterError
 
 REPLAYED = Provenance("modeled", "replayed readings", "a script", None)

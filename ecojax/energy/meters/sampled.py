@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.errors import MeterError
 from ecojax.wording import option
 

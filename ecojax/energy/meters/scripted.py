@@ -16,8 +16,9 @@ from typing import Literal, NamedTuple
 
 from ecojax.energy.conditions import Conditions
 from ecojax.energy.host import Host
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.provenance import Provenance
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.energy.ticks import POLL_S, STALL_S
 from ecojax.errors import MeterError
 from ecojax.wording import option

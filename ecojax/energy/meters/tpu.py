@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ecojax.energy.meter import Meter, PowerReading, Reading
+from ecojax.energy.meter import Meter
 from ecojax.energy.meters.sampled import SampledMeter
 from ecojax.energy.provenance import Provenance, Rank
+from ecojax.energy.readings import PowerReading, Reading
 from ecojax.errors import MeterError
 from ecojax.wording import option
 
