@@ -121,15 +121,9 @@ def airbench(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) ->
         (trial,) = study.trials
         if not trial.complete:
             raise SystemExit(f"the network was not trained ({trial.status}): {trial.error}")
-        names = (
-            "accuracy",
-            "test_accuracy",
-            "train_seconds",
-            "train_energy_j",
-            "energy_per_sample_j",
-            "epochs",
-        )
+        names = ("accuracy", "test_accuracy", "train_seconds", "train_energy_j", "energy_per_sample_j")
         rows[str(seed)] = {name: trial.metrics.get(name) for name in names}
+        rows[str(seed)]["epochs"] = study.settings["epochs"] * trial.metrics["trained_share"]
         result = {"seeds": rows, "train_images": study.settings["splits"]["train"]["size"]}
         result["energy_provenance"] = study.settings["energy_provenance"]
         kept.save("airbench", result, finished=len(rows) == len(seeds))

@@ -293,11 +293,13 @@ def full_curves(options: Mapping[str, Any], *, ours: bool = False) -> tuple[list
         return [trial for trial in store.trials() if trial.complete], images
 
 
-def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], float]:
-    """Who would have been stopped, had the trials come in this order, and the share of epochs saved."""
+def replay(trials: Sequence[Any], images: int) -> tuple[set[int], float]:
+    """Who would have been stopped, had the trials come in this order, and the share of all training saved."""
     from ecojax.session.rivals import rivals
-    from ecojax.study import Status
+    from ecojax.study import METRICS, Status
     from ecojax.trial.rungs import extrapolate
+
+    metric = replace(METRICS["accuracy"], count=images)
 
     ended: list[Any] = []
     stopped: set[int] = set()
@@ -305,11 +307,11 @@ def replay(trials: Sequence[Any], images: int, epochs: int) -> tuple[set[int], f
     for trial in trials:
         known = rivals(ended, OBJECTIVES, {})
         least = trial.metrics[OBJECTIVES[1]] - trial.metrics[f"{OBJECTIVES[1]}_ci95"]
-        for epoch, accuracy in trial.details["rungs"]:
-            bound = extrapolate(accuracy, epoch, known.curves, images).bound
-            if known.beating(bound, {OBJECTIVES[1]: least}) is not None:
+        for share, accuracy in trial.details["rungs"]:
+            bound = extrapolate(metric, accuracy, share, known.curves).bound
+            if known.beating(metric, bound, {OBJECTIVES[1]: least}) is not None:
                 stopped.add(trial.id)
-                saved += 1 - epoch / epochs
+                saved += 1 - share
                 trial = replace(trial, status=Status.STOPPED)
                 break
         ended.append(trial)
@@ -323,12 +325,9 @@ def regret(options: Mapping[str, Any], *, shuffles: int, ours: bool = False) -> 
     costs = np.array([[1 - t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
     F = np.array([[-t.metrics["accuracy"], t.metrics[OBJECTIVES[1]]] for t in trials])
     members = {t.id for t, member in zip(trials, is_non_dominated(F), strict=True) if member}
-    stopped, saved = replay(trials, images, options["epochs"])
+    stopped, saved = replay(trials, images)
     rng = np.random.default_rng(0)
-    shuffled = [
-        replay([trials[i] for i in rng.permutation(len(trials))], images, options["epochs"])
-        for _ in range(shuffles)
-    ]
+    shuffled = [replay([trials[i] for i in rng.permutation(len(trials))], images) for _ in range(shuffles)]
     wrong = [len(members & found) / len(members) for found, _ in shuffled]
     return {
         "trials": len(trials),

@@ -24,6 +24,7 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
     """airbench94 of a size, trained by SGD; without augmentation by dropout."""
     from ecojax.models import family
     from ecojax.models.network import Network
+    from ecojax.train.loss import Classification
     from ecojax.train.program import TrainingProgram
     from ecojax.train.recipe import Recipe
 
@@ -33,8 +34,8 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
     network = Network(
         family="airbench",
         architecture=tuple(family("airbench").architecture(configuration, shape).items()),
-        image_shape=shape,
-        num_classes=10,
+        input_shape=shape,
+        outputs=10,
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
         precision=precision,
@@ -43,7 +44,12 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
         {"optimizer": "sgd", "sgd_learning_rate": 0.01, "batch_size": size["batch"]}
     )
     program = TrainingProgram(
-        network, recipe.optimizer, size["batch"], max_shift=2, absent=frozenset({"dropout"})
+        network,
+        recipe.optimizer,
+        size["batch"],
+        max_shift=2,
+        loss=Classification(10),
+        absent=frozenset({"dropout"}),
     )
     return program, recipe.numbers
 

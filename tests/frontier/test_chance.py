@@ -158,11 +158,10 @@ def test_a_chance_level_that_is_no_share_is_refused(make_study):
 def test_a_chance_level_is_among_the_facts_of_a_search(tmp_path):
     """Of digits: the most frequent of ten classes, a little over a tenth."""
     from ecojax.data import load
-    from ecojax.session.crew import _of_data
     from ecojax.tasks import ImageClassification
 
     task = ImageClassification(load("digits", train_size=300, validation_size=100), ["mlp"])
     labels = task.dataset.y_validation.tolist()
     expected = max(map(labels.count, set(labels))) / len(labels)
-    assert _of_data(task)["chance_accuracy"] == pytest.approx(expected)
+    assert task.facts()["chance_accuracy"] == pytest.approx(expected)
     assert expected >= 0.1
