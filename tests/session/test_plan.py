@@ -59,10 +59,10 @@ def test_a_listener_in_python_hears_the_plan_and_a_dry_run_gives_a_study_without
 
 
 def test_a_dry_run_finds_what_cannot_be_built(tmp_path, monkeypatch) -> None:
-    def unbuildable(self, program):
+    def unbuildable(self):
         raise ValueError("no such network")
 
-    monkeypatch.setattr("ecojax.trial.evaluator.Evaluator._lowered", unbuildable)
+    monkeypatch.setattr("ecojax.tasks.supervised.training.SupervisedTraining.lowered", unbuildable)
     with pytest.raises(ValueError, match="no such network"):
         ecojax.search("digits", **SMALL, dry_run=True, out=tmp_path / "s")
 
