@@ -81,7 +81,8 @@ def search(
     An option that is None is not given: what the configuration file says holds then, else the default.
 
     Args:
-        dataset: `digits`, or a TFDS image-classification dataset.
+        dataset: `digits`, `sklearn:NAME` (diabetes, breast_cancer, wine, iris), or a TFDS image-classification
+            dataset.
         config: a TOML file of settings; by default the one that ecojax brings for the dataset.
         out: the study's folder, new or empty; by default `runs/<dataset>-<number>`.
         resume: go on with the study in `out`; of the options, only evaluations, budget, patience, data_dir
@@ -176,6 +177,7 @@ def search(
     with assemble(
         settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder
     ) as crew:
+        settings = crew.settings
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
         # a resumed search needs no other study, and looks for the data where they were found
         settings = settings.model_copy(update={"enqueue": queue, "data_dir": data_dir_of(settings)})
@@ -229,7 +231,7 @@ def _go_on(
             for name in {*changes, "data_dir"}:  # which an older release stored as it was typed
                 store.set(name, settings.model_dump(mode="json")[name])
             for name in ("versions", "chance_accuracy"):  # an older study has no chance level
-                store.set(name, crew.facts[name])
+                store.set(name, crew.facts.get(name))
             if listener is not None:
                 listener.told_plan(plan_of(settings, crew, origins))
             conduct(store, settings, crew, listener=listener, stop=stop)
@@ -248,6 +250,10 @@ def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Pat
 
     require_vacant(Path(to))
     study = study if isinstance(study, Study) else Study.open(study)
+    if "feature_names" in (study.settings.get("inputs") or {}):
+        raise InputError(
+            f"study '{study.name}' is of a table, whose models are not exported yet; take its weights from the study"
+        )
     trial = study.pick(pick)
     inputs = ImageInputs.from_record(study.settings.get("inputs"))
     with StudyStore.open(study.path) as store:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ecojax.data.dataset import Dataset, Inputs, Outputs
-from ecojax.data.load import split
 from ecojax.data.memory import AvailableMemory, available_memory_bytes
+from ecojax.data.parts import split
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
 from ecojax.errors import DataError

@@ -283,5 +283,6 @@ def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     if not untested:
         return
     listener.testing(len(untested))
+    recorded = [metric.name for metric in crew.task.metrics if metric.when == "trained"]
     for number, metrics in crew.ask(Test(_trained(store, untested))).items():
-        store.add_metrics(number, {figure: metrics[quality(crew.task).name]})
+        store.add_metrics(number, {f"test_{name}": metrics[name] for name in recorded})

@@ -17,7 +17,7 @@ from ecojax.origins import Origins
 from ecojax.session.driver_device import cpu_only
 from ecojax.session.loop import Listener
 from ecojax.session.waiting import FOLDER
-from ecojax.session.workplace import Workplace, load_task, precision_on, select_device
+from ecojax.session.workplace import Workplace, completed, load_task, precision_on, select_device
 from ecojax.settings import SearchSettings
 from ecojax.trial.worker import Describe, Worker
 from ecojax.wording import option, speaks_of_options
@@ -38,11 +38,13 @@ Answer = TypeVar("Answer")
 class Crew:
     """An executor whose workers hold a `Workplace` each, and what the driver knows of their work.
 
-    task: as theirs. facts: what their figures depend on. turns: of the driver with the workers, where they share a
-    host's processors. notes: what a user should know of the devices.
+    settings: of the search, with what the task decides. task: as theirs. facts: what their figures depend on.
+    turns: of the driver with the workers, where they share a host's processors. notes: what a user should know of the
+    devices.
     """
 
     executor: Executor
+    settings: SearchSettings
     task: "Task"
     facts: dict[str, Any]
     turns: Turns
@@ -98,15 +100,15 @@ def assemble(
         if not inline or settings.device == "cpu":
             stack.enter_context(cpu_only(listener or Listener()))
         if inline:
-            executor, task, turns = _inline(stack, settings, origins, meter, on_data, download)
+            executor, settings, task, turns = _inline(stack, settings, origins, meter, on_data, download)
         else:
             name = "" if study is None else str(study.absolute())
-            executor, task, turns = _apart(stack, settings, origins, on_data, download, name)
+            executor, settings, task, turns = _apart(stack, settings, origins, on_data, download, name)
         stack.enter_context(executor)
         described = ask(executor, Describe())
         task = task.in_precision(described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
-        yield Crew(executor, task, {**task.facts(), **described}, turns, notes)
+        yield Crew(executor, settings, task, {**task.facts(), **described}, turns, notes)
 
 
 def _inline(
@@ -116,7 +118,7 @@ def _inline(
     meter: "Meter | None",
     on_data: "Callable[[Progress], None] | None",
     download: bool,
-) -> "tuple[Executor, Task, Turns]":
+) -> "tuple[Executor, SearchSettings, Task, Turns]":
     from ecojax.execute.inline import InlineExecutor
     from ecojax.train.compilation import persistent_cache
 
@@ -129,7 +131,7 @@ def _inline(
     with within():
         workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download)
     stack.callback(workplace.close)
-    return InlineExecutor(workplace, within=within), workplace.task, Turns(None)
+    return InlineExecutor(workplace, within=within), workplace.settings, workplace.task, Turns(None)
 
 
 def _apart(
@@ -139,11 +141,12 @@ def _apart(
     on_data: "Callable[[Progress], None] | None",
     download: bool,
     study: str,
-) -> "tuple[Executor, Task, Turns]":
+) -> "tuple[Executor, SearchSettings, Task, Turns]":
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
     with computing():
         task = load_task(settings, origins, precision, on_data, download=download)
+    settings = completed(settings, origins, task)
     folder = _folder_of_turns()
 
     def maker(of: SearchSettings) -> Maker:
@@ -162,7 +165,7 @@ def _apart(
         )
 
     if settings.meter_device is None:
-        return _workers(settings, maker), task, Turns(folder, study)
+        return _workers(settings, maker), settings, task, Turns(folder, study)
     from ecojax.execute.local import LocalExecutor
     from ecojax.session.apart import MeteredApart
 
@@ -172,7 +175,7 @@ def _apart(
     meters = LocalExecutor(maker(metering), environments=[place], log_folder=None)
     # what is metered is what was trained: in the precision of the device that meters
     trained = settings.model_copy(update={"precision": precision_on(device, settings.precision)})
-    return MeteredApart(_workers(trained, maker, but=place), meters), task, Turns(folder, study)
+    return MeteredApart(_workers(trained, maker, but=place), meters), settings, task, Turns(folder, study)
 
 
 def _folder_of_turns() -> Path:

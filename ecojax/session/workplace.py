@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.errors import DataError, InputError, StudyError
+from ecojax.errors import InputError, StudyError
 from ecojax.install import how_to_install
 from ecojax.jax_devices import cpu_device, failed_accelerator, kind_of, local_devices, setting
 from ecojax.jax_settings import settle, switches
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecojax.tasks.task import Task
     from ecojax.trial.outcome import Outcome
 
+QUALITIES = ("accuracy", "r2", "rmse")  # that some tasks have, and others not
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "evosax", "numpy")
 
 
@@ -69,6 +70,7 @@ class Workplace:
         )
         try:
             self.task = load_task(settings, origins, self.precision, on_data, download=download)
+            settings = self.settings = completed(settings, origins, self.task)
             if digests is not None:
                 require_same_data(settings.dataset, digests, self.task.facts()["digests"])
             self.evaluator = Evaluator(
@@ -200,8 +202,8 @@ def load_task(
     download: bool = True,
 ) -> "Task":
     """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
-    from ecojax.data import ImageDataset, load
-    from ecojax.tasks import ImageClassification
+    from ecojax.data import load
+    from ecojax.tasks.of_data import task_of
 
     origins = Origins.of(origins)
     dataset = load(
@@ -214,24 +216,30 @@ def load_task(
         on_progress=on_data,
         named=origins.named,
     )
-    assert isinstance(dataset, ImageDataset)
-    task = ImageClassification(
-        dataset,
-        settings.families,
-        precision,
-        epochs=settings.epochs,
-        inference_batch=settings.inference_batch,
-        tables=settings.space,
-        pins=settings.pin,
-        source=origins,
-    )
-    if settings.inference_batch > len(dataset.x_train):
-        raise DataError(
-            f"{origins.named('inference_batch', settings.inference_batch)} exceeds the {len(dataset.x_train)} training "
-            f"images that energy is measured on; lower it or raise {option('train_size')}"
-        )
+    task = task_of(dataset, settings, origins, precision)
     task.space  # noqa: B018 - refuses an impossible one before anything is written
     return task
+
+
+def completed(settings: SearchSettings, origins: Origins | str, task: "Task") -> SearchSettings:
+    """The settings with the task's own objectives and families, where nobody named any.
+
+    Raises `InputError` for objectives and bounds of a quality that the task has not.
+    """
+    given = Origins.of(origins)
+    decided = {"objectives": task.objectives, "families": getattr(task, "families", settings.families)}
+    settings = settings.model_copy(
+        update={name: list(own) for name, own in decided.items() if given.whence(name) == "default"}
+    )
+    recorded = {metric.name for metric in task.metrics}
+    for key, names in (("objectives", settings.objectives), ("constraints", list(settings.constraints))):
+        for name in names:
+            if name in QUALITIES and name not in recorded:
+                raise InputError(
+                    f"{given.named(key, name)} is not known of {settings.dataset!r}; use "
+                    f"{' or '.join(one for one in QUALITIES if one in recorded)}"
+                )
+    return settings
 
 
 def precision_on(backend: str, precision: str) -> str:

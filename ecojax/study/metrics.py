@@ -50,7 +50,7 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        return self.most == 1
+        return self.least == 0 and self.most == 1
 
     @property
     def units(self) -> Mapping[str, float]:
@@ -141,6 +141,15 @@ METRICS = {
             link="logit",
         ),
         Metric(
+            "r2",
+            "maximize",
+            "",
+            "share of the validation targets' variance that is explained",
+            least=-math.inf,
+            most=1,
+        ),
+        Metric("rmse", "minimize", "", "root mean squared error on validation, in the target's unit"),
+        Metric(
             "energy_per_sample_j",
             "minimize",
             "J",
@@ -201,6 +210,10 @@ METRICS = {
             False,
             most=1,
         ),
+        Metric("r2_se", "minimize", "", "standard error of the validation R²", False),
+        Metric("rmse_se", "minimize", "", "standard error of the validation error", False),
+        Metric("test_r2", "maximize", "", "R² on the test set; frontier members, once", False, -math.inf, 1),
+        Metric("test_rmse", "minimize", "", "error on the test set; frontier members, once", False),
         Metric(
             "trained_share",
             "minimize",
@@ -241,9 +254,9 @@ def selectable(name: str, what: str) -> Metric:
         raise InputError(
             f"{what}: '{name}' is no metric{did_you_mean(name, METRICS)}; there are {', '.join(METRICS)}"
         )
-    if name == "test_accuracy":
+    if name.startswith("test_"):
         raise InputError(
-            f"{what}: choosing by test_accuracy would spend the test set; use accuracy, of the validation"
+            f"{what}: choosing by {name} would spend the test set; use {name.removeprefix('test_')}, of the validation"
         )
     return METRICS[name]
 

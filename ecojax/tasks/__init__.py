@@ -4,5 +4,6 @@ A task knows how a configuration becomes a network and a recipe; it does not tra
 """
 
 from ecojax.tasks.images import ImageClassification, ImageInputs
+from ecojax.tasks.tables import TableInputs, Tabular
 
-__all__ = ["ImageClassification", "ImageInputs"]
+__all__ = ["ImageClassification", "ImageInputs", "TableInputs", "Tabular"]

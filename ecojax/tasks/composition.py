@@ -13,17 +13,15 @@ from ecojax.space.parameters import describe_domain
 from ecojax.space.tables import parameter_from_table
 from ecojax.spelling import did_you_mean
 
-ImageShape = tuple[int, int, int]
 
-
-def family_parameters(names: Sequence[str], image_shape: ImageShape) -> list[Parameter]:
+def family_parameters(names: Sequence[str], input_shape: tuple[int, ...]) -> list[Parameter]:
     """The parameters of several families in one space, each active only in a network of a family that has it.
 
     A parameter that all families share is unconditional. Raises `InputError` for an unknown family or none.
     """
     if not names:
         raise InputError("the search names no model family; give at least one")
-    by_family = {name: family(name).parameters(image_shape) for name in dict.fromkeys(names)}
+    by_family = {name: family(name).parameters(input_shape) for name in dict.fromkeys(names)}
     if len(by_family) == 1:
         return [Choice("family", tuple(by_family)), *next(iter(by_family.values()))]
     merged: dict[str, Parameter] = {}

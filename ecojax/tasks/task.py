@@ -156,6 +156,7 @@ class Task(Protocol):
     Attributes:
         metrics: what its trials record besides what every trial does. The first that is known only after training is
             the quality, by which rungs stop trials and displays show progress.
+        objectives: what is optimised where nobody says otherwise.
         space: the configurations. searched: what the space ranges over, in a few words: "convnet, mlp".
         summary: the data or what else is judged on, in a line.
         provenance: where the task's own figures come from, by metric: "measured (288 validation images)".
@@ -165,6 +166,9 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> Sequence["Metric"]: ...
+
+    @property
+    def objectives(self) -> Sequence[str]: ...
 
     @property
     def space(self) -> "SearchSpace": ...

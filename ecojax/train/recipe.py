@@ -21,6 +21,7 @@ NEUTRAL = {
 # Where a schedule begins and ends, as shares of the peak; triangle as published (arXiv 2404.00498).
 SCHEDULES = {"cosine": (0.0, 0.0), "linear": (0.0, 0.0), "triangle": (0.2, 0.07), "constant": (0.0, 1.0)}
 SMALLEST, LARGEST = 1e-37, 1e38  # of a rate: float32 has no smaller normal numbers, and no larger ones
+DROPOUT = Float("dropout", 0.0, 0.5, default=0.0)
 # What every training needs, and the parameters on which it may depend.
 ALWAYS_ACTIVE: dict[str, set[str]] = {
     "optimizer": set(),
@@ -34,8 +35,7 @@ ALWAYS_ACTIVE: dict[str, set[str]] = {
 
 def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
     """The search parameters of training on so many images of `(height, width, channels)`."""
-    dropout = Float("dropout", 0.0, 0.5, default=0.0)
-    return (*learning_parameters(training_images), dropout, *augmentation_parameters(image_shape))
+    return (*learning_parameters(training_images), DROPOUT, *augmentation_parameters(image_shape))
 
 
 def learning_parameters(training_samples: int) -> tuple[Parameter, ...]:

@@ -99,6 +99,10 @@ class Supervised:
         return {"flops": COUNTED, self.quality: judged_on}
 
     @property
+    def objectives(self) -> tuple[str, ...]:
+        return self.quality, "energy_per_sample_j"
+
+    @property
     def searched(self) -> str:
         raise NotImplementedError
 

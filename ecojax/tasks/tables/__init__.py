@@ -1,0 +1,5 @@
+"""Tables as a task: rows of numbers with a class or a target each."""
+
+from ecojax.tasks.tables.task import TableInputs, Tabular
+
+__all__ = ["TableInputs", "Tabular"]
