@@ -22,15 +22,23 @@ if TYPE_CHECKING:
     from ecojax.engine.ask_tell import AskTell, ask_tell
     from ecojax.errors import EcojaxError
     from ecojax.frontier import Study
-    from ecojax.space import Choice, Float, Int
+    from ecojax.space import Choice, Float, Int, SearchSpace
+    from ecojax.study import Metric
+    from ecojax.tasks.task import Candidate, Inference, Task, Training
 
 _HOMES = {
     "AskTell": "ecojax.engine.ask_tell",
+    "Candidate": "ecojax.tasks.task",
     "Choice": "ecojax.space",
     "EcojaxError": "ecojax.errors",
     "Float": "ecojax.space",
+    "Inference": "ecojax.tasks.task",
     "Int": "ecojax.space",
+    "Metric": "ecojax.study",
+    "SearchSpace": "ecojax.space",
     "Study": "ecojax.frontier",
+    "Task": "ecojax.tasks.task",
+    "Training": "ecojax.tasks.task",
     "ask_tell": "ecojax.engine.ask_tell",
     "export_model": "ecojax.api",
     "load": "ecojax.api",
@@ -39,11 +47,17 @@ _HOMES = {
 
 __all__ = [
     "AskTell",
+    "Candidate",
     "Choice",
     "EcojaxError",
     "Float",
+    "Inference",
     "Int",
+    "Metric",
+    "SearchSpace",
     "Study",
+    "Task",
+    "Training",
     "__version__",
     "ask_tell",
     "energy",

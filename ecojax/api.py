@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ecojax.export import Model
     from ecojax.session.loop import Listener
     from ecojax.space import Parameter, SearchSpace
+    from ecojax.tasks.task import Task
 
 
 def search(
@@ -40,6 +41,7 @@ def search(
     on_data: "Callable[[Progress], None] | None" = None,
     meter: "Meter | str | None" = None,
     stop: Callable[[], bool] = lambda: False,
+    task: "str | Task | Callable[..., Task] | None" = None,
     data_dir: str | Path | None = None,
     train_size: int | None = None,
     validation_size: int | None = None,
@@ -97,6 +99,10 @@ def search(
             process, as with `executor="inline"`.
         stop: asked now and then; once it answers yes, the trials that run are finished and the search ends, as it would
             when killed: neither its frontier is measured side by side nor the test set read.
+        task: what is tuned, where it is not image classification: a place of code such as "mine.py:MyTask", the name
+            of a task that an installed package brings, or an `ecojax.Task` itself, its class or a function that makes
+            it (trials then run in this process). A class or function is called with those settings that it has
+            parameters for, by name. With resume it is named again.
         data_dir: where prepared datasets lie.
         train_size: train on a stratified subset of so many images. validation_size: images to select on.
         families: model families: convnet, mlp, linear, airbench, vit.
@@ -139,12 +145,17 @@ def search(
         own_meter = None
     else:
         own_meter = meter
+    own_task = None
+    from ecojax.tasks.shelf import named_object
+
+    if task is not None and not isinstance(task, str):
+        own_task, options["task"] = task, named_object(task)
     if dry_run and resume:
         raise InputError(f"{option('dry_run')} shows a new search; leave {option('resume')} out")
     if resume:
         if out is None:
             raise InputError(f"{option('resume')} needs the study's folder; add {option('out', 'FOLDER')}")
-        _go_on(Path(out), config, options, own_meter, listener, on_data, stop, migrate=migrate)
+        _go_on(Path(out), config, options, own_meter, listener, on_data, stop, own_task, migrate=migrate)
         return Study.open(out)
     if migrate:
         raise InputError(
@@ -168,14 +179,15 @@ def search(
     from ecojax.session.data import data_dir_of
     from ecojax.session.plan import on_the_host, plan_of
     from ecojax.session.queue import queue_of
-    from ecojax.trial.worker import Lower
+    from ecojax.tasks.shelf import is_own, name_of
+    from ecojax.trial.worker import Lower, TryOut
 
     def tell(lines: list[str]) -> None:
         if listener is not None:
             listener.told_plan(lines)
 
     with assemble(
-        settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder
+        settings, origins, meter=own_meter, on_data=on_data, listener=listener, study=folder, own=own_task
     ) as crew:
         settings = crew.settings
         queue = queue_of(settings, crew.task.space, enqueue_source or str(origins), listener)
@@ -185,11 +197,15 @@ def search(
         tell(plan_of(settings, crew, origins))
         require_feasible(settings, crew, origins, listener)
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        first = queue[0] if queue else crew.task.space.default()
         if dry_run:
-            first = queue[0] if queue else crew.task.space.default()
+            if is_own(settings):
+                crew.ask(TryOut(first))
             tell([f"a dry run: {crew.ask(Lower(first))} is lowered, nothing is trained or written"])
             return Study(folder or Path("nowhere"), record, [])
-        folder = folder or _take_folder(settings.dataset)
+        if is_own(settings):
+            crew.ask(TryOut(first))
+        folder = folder or _take_folder(name_of(settings.task) or settings.dataset)
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
     return Study.open(folder)
@@ -203,6 +219,7 @@ def _go_on(
     listener: "Listener | None",
     on_data: "Callable[[Progress], None] | None",
     stop: Callable[[], bool],
+    own_task: Any,
     *,
     migrate: bool,
 ) -> None:
@@ -222,8 +239,16 @@ def _go_on(
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
         # nothing is downloaded: where the data are not found, they are elsewhere
         with assemble(
-            settings, origins, meter=meter, on_data=on_data, listener=listener, download=False, study=folder
+            settings,
+            origins,
+            meter=meter,
+            on_data=on_data,
+            listener=listener,
+            download=False,
+            study=folder,
+            own=own_task,
         ) as crew:
+            settings = crew.settings
             require_agreement(store, crew.facts)
             note_flops_counted_otherwise(store, settings, listener)
             settings = in_the_space(store, settings, crew.task.space, migrate=migrate, listener=listener)

@@ -8,6 +8,14 @@ from ecojax.declaration.setting import Count, Setting
 
 
 class Data:
+    task: Annotated[
+        str | None,
+        Setting(
+            "What is tuned: [your own](own-models.md) mine.py:MyTask or package.module:MyTask.",
+            metavar="TASK",
+            default="what the dataset is for",
+        ),
+    ] = None
     dataset: Annotated[
         str,
         Setting(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ecojax.errors import InputError, StudyError
 from ecojax.space.tables import explain
 from ecojax.study import METRICS, Trial
-from ecojax.study.metrics import objective
+from ecojax.study.metrics import declare, from_records, objective
 
 LARGEST = 1e100  # of a figure: its square, and a sum of many, are numbers still
 SHARES = ("accuracy", "test_accuracy")
@@ -64,12 +64,13 @@ class _Stated(BaseModel):
 def check(folder: Path | str, settings: Mapping[str, Any]) -> None:
     """Raises `StudyError` naming the study and the setting that makes no sense."""
     try:
+        declare(from_records(settings.get("task_metrics") or ()))
         objectives = _Stated.model_validate(dict(settings)).objectives
         for name in objectives:
             objective(name)
     except ValidationError as error:
         raise _damaged(folder, explain(error)) from None
-    except InputError as error:
+    except (InputError, TypeError) as error:
         raise _damaged(folder, str(error)) from None
 
 

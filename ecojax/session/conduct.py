@@ -285,4 +285,5 @@ def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     listener.testing(len(untested))
     recorded = [metric.name for metric in crew.task.metrics if metric.when == "trained"]
     for number, metrics in crew.ask(Test(_trained(store, untested))).items():
-        store.add_metrics(number, {f"test_{name}": metrics[name] for name in recorded})
+        # a task may have no test split
+        store.add_metrics(number, {f"test_{name}": metrics[name] for name in recorded if name in metrics})

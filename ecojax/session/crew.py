@@ -17,8 +17,9 @@ from ecojax.origins import Origins
 from ecojax.session.driver_device import cpu_only
 from ecojax.session.loop import Listener
 from ecojax.session.waiting import FOLDER
-from ecojax.session.workplace import Workplace, completed, load_task, precision_on, select_device
+from ecojax.session.workplace import Workplace, completed, precision_on, select_device
 from ecojax.settings import SearchSettings
+from ecojax.tasks.shelf import facts_of, load_task
 from ecojax.trial.worker import Describe, Worker
 from ecojax.wording import option, speaks_of_options
 
@@ -82,10 +83,12 @@ def assemble(
     download: bool = True,
     listener: Listener | None = None,
     study: Path | None = None,
+    own: Any = None,
 ) -> Iterator[Crew]:
     """The crew that `settings` ask for, at work until the block ends. Those who wait for it are told of `study`.
 
-    download: whether a dataset that is not there may be fetched.
+    download: whether a dataset that is not there may be fetched. own: the task that the settings name, or what makes
+    it, from this process.
 
     Raises what is wrong with the settings, the data or the devices before any worker has done anything.
     """
@@ -96,11 +99,12 @@ def assemble(
     if settings.executor == "ray":
         require_ray()
     with ExitStack() as stack:
+        settings = _within_reach(settings, own)
         inline = meter is not None or (settings.executor == "inline" and settings.meter_device is None)
         if not inline or settings.device == "cpu":
             stack.enter_context(cpu_only(listener or Listener()))
         if inline:
-            executor, settings, task, turns = _inline(stack, settings, origins, meter, on_data, download)
+            executor, settings, task, turns = _inline(stack, settings, origins, meter, on_data, download, own)
         else:
             name = "" if study is None else str(study.absolute())
             executor, settings, task, turns = _apart(stack, settings, origins, on_data, download, name)
@@ -108,7 +112,20 @@ def assemble(
         described = ask(executor, Describe())
         task = task.in_precision(described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
-        yield Crew(executor, settings, task, {**task.facts(), **described}, turns, notes)
+        yield Crew(executor, settings, task, {**facts_of(settings, task), **described}, turns, notes)
+
+
+def _within_reach(settings: SearchSettings, own: Any) -> SearchSettings:
+    """The settings, with trials in this process where the task is an object of it that workers cannot load."""
+    if own is None:
+        return settings
+    for name in ("workers", "meter_device"):
+        if getattr(settings, name) is not None:
+            raise InputError(
+                f"{option(name, getattr(settings, name))} needs a task that workers can load; name it by its place, "
+                'task="mine.py:MyTask"'
+            )
+    return settings.model_copy(update={"executor": "inline"})
 
 
 def _inline(
@@ -118,6 +135,7 @@ def _inline(
     meter: "Meter | None",
     on_data: "Callable[[Progress], None] | None",
     download: bool,
+    own: Any,
 ) -> "tuple[Executor, SearchSettings, Task, Turns]":
     from ecojax.execute.inline import InlineExecutor
     from ecojax.train.compilation import persistent_cache
@@ -129,7 +147,7 @@ def _inline(
     stack.enter_context(persistent_cache())
     within = partial(computing, select_device(settings.device))
     with within():
-        workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download)
+        workplace = Workplace(settings, origins, meter=meter, on_data=on_data, download=download, own=own)
     stack.callback(workplace.close)
     return InlineExecutor(workplace, within=within), workplace.settings, workplace.task, Turns(None)
 

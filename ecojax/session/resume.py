@@ -1,5 +1,6 @@
 """What may change when a study goes on, and what must not."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from ecojax.settings import SearchSettings, check, read_config, restore
 from ecojax.space import SearchSpace
 from ecojax.space.migration import difference, migrated
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.tasks.shelf import is_own, name_of
 from ecojax.wording import option
 
 if TYPE_CHECKING:
@@ -40,6 +42,17 @@ def same_data(stored: Mapping[str, str], here: Mapping[str, str]) -> str | None:
     return f"{found}: other content under the same name" if found else None
 
 
+def same_facts(stored: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    """Names the facts of two tasks that differ."""
+    here = json.loads(json.dumps(here))  # as a study holds them
+    found = [
+        f"{name} is {stored.get(name)!r} in the study and {here.get(name)!r} here"
+        for name in {**stored, **here}
+        if stored.get(name) != here.get(name)
+    ]
+    return "; ".join(found) or None
+
+
 # Facts on which the figures of two sessions depend, and how they are compared. What an older study does not state is
 # not compared.
 MUST_AGREE: dict[str, Comparison] = {
@@ -51,6 +64,7 @@ MUST_AGREE: dict[str, Comparison] = {
     "resolved_precision": equal,
     "energy_provenance_record": of_one_origin,
     "jax_switches": equal,
+    "task_facts": same_facts,
 }
 RESUMABLE = of_resume("free")
 MIGRATABLE = of_resume("free", "migrate")
@@ -79,6 +93,7 @@ def resumed(
     resumable = MIGRATABLE if migrate else RESUMABLE
     stored = store.settings()
     settings, _ = restore(stored, {}, source=f"the study '{store.folder}'")
+    _require_task_named(store.folder, settings, options.get("task"))
     known = settings.model_dump(mode="json", exclude_none=True)
     for name, value in options.items():
         if name in QUEUED:
@@ -90,9 +105,19 @@ def resumed(
                 f"{given.named(name, value)} differs from the study '{store.folder}' ({known.get(name)}); leave it "
                 f"out, or start a new study with another {option('out')}"
             )
-    changes = {name: value for name, value in options.items() if name in resumable}
+    # code is taken from where it is named now, never from where the study says
+    changes = {name: value for name, value in options.items() if name in resumable or name == "task"}
     settings, origins = restore(stored, changes, source=source)
     return settings, changes, replace(origins, given=origins.given & given.given)
+
+
+def _require_task_named(folder: Path, settings: SearchSettings, given: str | None) -> None:
+    """Raises `InputError` where a study's own task is not named again: a study brings no code along."""
+    if is_own(settings) and given is None:
+        raise InputError(
+            f"the study '{folder}' is of the task {name_of(settings.task)}, whose code no study brings along; "
+            f"name it again with {option('task', f'FILE.py:{name_of(settings.task)}')}"
+        )
 
 
 def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
@@ -101,7 +126,7 @@ def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
     for name, difference_of in MUST_AGREE.items():
         if name not in stored:
             continue
-        found = difference_of(stored[name], facts[name])
+        found = difference_of(stored[name], facts.get(name, {}))
         if found is not None:
             raise StudyError(
                 f"the study '{store.folder}' differs in {name} ({found}): its figures would not compare; go on where "
@@ -128,7 +153,7 @@ def note_flops_counted_otherwise(
 
 def note_data(store: StudyStore, facts: Mapping[str, Any], listener: Listener | None) -> None:
     """Puts on record which data a study of an older release goes on with: it did not say what it had begun with."""
-    if "digests" not in store.settings():
+    if "digests" not in store.settings() and "digests" in facts:
         (listener or Listener()).noted(
             f"the study '{store.folder}' was begun without a digest of its data: whether these are the same images and "
             "labels cannot be told; from now on it holds one"
@@ -212,6 +237,8 @@ def adopter(
 
 def _as_in_the_study(name: str, value: Any, stored: Mapping[str, Any]) -> bool:
     """Whether an option says what the study holds; one that adds to a file's, as pins do, may say a part of it."""
+    if name == "task":
+        return name_of(value) == name_of(stored.get(name))
     given = SearchSettings.model_validate({name: value}).model_dump(mode="json", exclude_none=True).get(name)
     if name in ("pin", "constraints") and isinstance(given, dict):
         return bool({**stored.get(name, {}), **given} == stored.get(name))

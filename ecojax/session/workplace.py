@@ -12,7 +12,7 @@ from ecojax.install import how_to_install
 from ecojax.jax_devices import cpu_device, failed_accelerator, kind_of, local_devices, setting
 from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
-from ecojax.settings import SearchSettings
+from ecojax.settings import SearchSettings, require_metrics
 from ecojax.trial.worker import Compare, Description, Evaluate, Required, TrainedCandidates
 from ecojax.wording import option, speak_of_options
 
@@ -38,6 +38,7 @@ class Workplace:
         on_data: hears of downloads and decoding.
         digests: of the data that the driver has; None where it is the driver.
         download: whether a dataset that is not there may be fetched.
+        own: the task that the settings name, or what makes it, from this process.
 
     Raises:
         InputError, DataError, MeterError: the device, the data or the meter are not what the settings ask for.
@@ -54,9 +55,11 @@ class Workplace:
         on_data: "Callable[[Progress], None] | None" = None,
         digests: Mapping[str, str] | None = None,
         download: bool = True,
+        own: Any = None,
     ):
         from ecojax.energy import open_meter
         from ecojax.session.data import require_same_data
+        from ecojax.tasks.shelf import load_task
         from ecojax.tasks.task import quality
         from ecojax.trial.evaluator import Evaluator
         from ecojax.trial.rungs import can_stop
@@ -69,7 +72,7 @@ class Workplace:
             settings.meter, device=self._device, watts_per_core=settings.watts_per_core
         )
         try:
-            self.task = load_task(settings, origins, self.precision, on_data, download=download)
+            self.task = load_task(settings, origins, self.precision, on_data, download=download, own=own)
             settings = self.settings = completed(settings, origins, self.task)
             if digests is not None:
                 require_same_data(settings.dataset, digests, self.task.facts()["digests"])
@@ -113,6 +116,13 @@ class Workplace:
         Raises what stands in the way of a trial of it.
         """
         return self.evaluator.lower(configuration)
+
+    def try_out(self, configuration: Mapping[str, Any]) -> str:
+        """Builds a configuration, trains it one step, judges it; says what was built.
+
+        Raises `InputError` naming the method that fails.
+        """
+        return self.evaluator.try_out(configuration)
 
     def evaluate(self, request: Evaluate) -> "Outcome":
         """As `Evaluator`. Raises `StudyError` where this device or its meter is not what the request requires."""
@@ -193,34 +203,6 @@ def _turns(folder: str | None, study: str) -> "Turns":
     return Turns(Path(folder), study)
 
 
-def load_task(
-    settings: SearchSettings,
-    origins: Origins | str,
-    precision: str,
-    on_data: "Callable[[Progress], None] | None" = None,
-    *,
-    download: bool = True,
-) -> "Task":
-    """The data of a search in host memory, and what is to be learnt of it. Raises for an impossible space."""
-    from ecojax.data import load
-    from ecojax.tasks.of_data import task_of
-
-    origins = Origins.of(origins)
-    dataset = load(
-        settings.dataset,
-        data_dir=settings.data_dir,
-        train_size=settings.train_size,
-        validation_size=settings.validation_size,
-        seed=settings.seed,
-        download=download,
-        on_progress=on_data,
-        named=origins.named,
-    )
-    task = task_of(dataset, settings, origins, precision)
-    task.space  # noqa: B018 - refuses an impossible one before anything is written
-    return task
-
-
 def completed(settings: SearchSettings, origins: Origins | str, task: "Task") -> SearchSettings:
     """The settings with the task's own objectives and families, where nobody named any.
 
@@ -231,6 +213,8 @@ def completed(settings: SearchSettings, origins: Origins | str, task: "Task") ->
     settings = settings.model_copy(
         update={name: list(own) for name, own in decided.items() if given.whence(name) == "default"}
     )
+    if settings.task is not None:
+        require_metrics(settings, given)
     recorded = {metric.name for metric in task.metrics}
     for key, names in (("objectives", settings.objectives), ("constraints", list(settings.constraints))):
         for name in names:

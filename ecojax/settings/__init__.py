@@ -2,7 +2,7 @@
 
 from ecojax.settings.files import MAX_BYTES, find_config, read_config, read_configurations
 from ecojax.settings.model import SearchSettings, share
-from ecojax.settings.resolve import check, resolve, restore
+from ecojax.settings.resolve import check, require_metrics, resolve, restore
 
 __all__ = [
     "MAX_BYTES",
@@ -11,6 +11,7 @@ __all__ = [
     "find_config",
     "read_config",
     "read_configurations",
+    "require_metrics",
     "resolve",
     "restore",
     "share",

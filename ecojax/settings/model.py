@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from ecojax.declaration import Budget, Data, Execution, Measuring, Search, Training
 from ecojax.study.bounds import bounds_of
@@ -32,6 +32,14 @@ def absolute_log(given: Any) -> Any:
     if not isinstance(given, str) or not given.startswith("external:"):
         return given
     return f"external:{absolute(given.removeprefix('external:'))}"
+
+
+def absolute_code(given: Any) -> Any:
+    """A place of code, `mine.py:Name` with its file from the root on."""
+    if not isinstance(given, str) or ".py:" not in given:
+        return given
+    file, _, name = given.rpartition(":")
+    return f"{absolute(file)}:{name}"
 
 
 # the last base comes first
@@ -73,6 +81,19 @@ class SearchSettings(BaseModel, Execution, Measuring, Training, Budget, Search, 
         if not isinstance(given, Mapping):
             return given
         return {host: bounds_of(constraints) for host, constraints in given.items()}
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _absolute_code(cls, given: Any) -> Any:
+        return absolute_code(given)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_task(cls, given: Any) -> Any:
+        """A user's own task learns no dataset of ours unless one is named; what it learns is called as it is."""
+        if isinstance(given, dict) and isinstance(given.get("task"), str) and given.get("dataset") is None:
+            return given | {"dataset": given["task"].rpartition(":")[2]}
+        return given
 
     def bounds(self) -> dict[str, dict[str, float]]:
         """The constraints as plain numbers, by metric."""

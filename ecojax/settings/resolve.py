@@ -36,7 +36,8 @@ def resolve(config: str | Path | None, overrides: Mapping[str, Any]) -> tuple[Se
         given["constraints"] = bounds_of(given["constraints"])
         given_keys |= frozenset(keys_of({"constraints": given["constraints"]}))
     dataset = given.get("dataset")
-    path = Path(config) if config is not None else find_config(str(dataset or SearchSettings().dataset))
+    of_dataset = None if given.get("task") else find_config(str(dataset or SearchSettings().dataset))
+    path = Path(config) if config is not None else of_dataset
     table = {} if path is None else read_config(path)
     if config is None and path is not None:
         table = {"dataset": dataset} | table
@@ -86,6 +87,18 @@ def _validated(values: Mapping[str, Any], origins: Origins) -> SearchSettings:
         settings = SearchSettings.model_validate(dict(values))
     except ValidationError as error:
         raise InputError(_complaint(error, origins)) from None
+    if settings.task is None:  # else its metrics are known once it is loaded
+        require_metrics(settings, origins)
+    require_plain(settings.enqueue, source=str(origins))
+    for key, check_text in (("budget", partial(Budget.of, 1)), ("trial_timeout", seconds_of)):
+        text = getattr(settings, key)
+        if text is not None:
+            check_text(text, named=origins.named(key, text))
+    return settings
+
+
+def require_metrics(settings: SearchSettings, origins: Origins) -> None:
+    """Raises `InputError` for objectives and bounds of what is no metric, and for bounds that a metric never takes."""
     for name in settings.objectives:
         try:
             objective(name)
@@ -111,12 +124,6 @@ def _validated(values: Mapping[str, Any], origins: Origins) -> SearchSettings:
                     METRICS[name].require_in_range(bound, sign)
             except ValueError as error:
                 raise InputError(f"{place}: '{name}{sign}{bound:g}': {error}") from None
-    require_plain(settings.enqueue, source=str(origins))
-    for key, check_text in (("budget", partial(Budget.of, 1)), ("trial_timeout", seconds_of)):
-        text = getattr(settings, key)
-        if text is not None:
-            check_text(text, named=origins.named(key, text))
-    return settings
 
 
 def _complaint(error: ValidationError, origins: Origins) -> str:

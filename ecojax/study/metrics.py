@@ -1,9 +1,11 @@
 """What a trial's metrics are called, in which unit, which way is better, and which values they can take."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter
 
 from ecojax.errors import InputError
 from ecojax.spelling import did_you_mean
@@ -245,6 +247,39 @@ METRICS = {
         Metric("trial_seconds", "minimize", "s", "time of everything this trial did", False),
     )
 }
+
+
+OURS = frozenset(METRICS)  # the others are of tasks
+
+
+def declare(metrics: Iterable[Metric]) -> None:
+    """Makes the metrics of a task known. A name of another task is replaced; one of ours keeps its meaning.
+
+    Raises `InputError` where a task calls by one of our names what is better the other way round, or known at another
+    time.
+    """
+    for metric in metrics:
+        ours = METRICS[metric.name] if metric.name in OURS else None
+        if ours is None:
+            METRICS[metric.name] = metric
+        elif (ours.direction, ours.when) != (metric.direction, metric.when):
+            raise InputError(
+                f"the task's metric '{metric.name}' is to {metric.direction} and known once {metric.when}; ecojax's "
+                f"own of that name is to {ours.direction} and known once {ours.when}: rename it"
+            )
+
+
+def to_records(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
+    """Metrics as a study holds them; infinite limits are None."""
+    return [
+        {name: value for name, value in asdict(metric).items() if value not in (math.inf, -math.inf)}
+        for metric in metrics
+    ]
+
+
+def from_records(records: Iterable[Mapping[str, Any]]) -> list[Metric]:
+    """The inverse of `to_records`. Raises `ValueError` for what that does not give."""
+    return [TypeAdapter(Metric).validate_python({"least": -math.inf} | dict(record)) for record in records]
 
 
 def selectable(name: str, what: str) -> Metric:

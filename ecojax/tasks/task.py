@@ -46,24 +46,30 @@ class Parent:
 class Training(Protocol):
     """A training that can be cut after any step. It computes only in `start`, `advance`, `judge` and `arrays`.
 
+    A class of one's own derives from it and gives `steps`, `start`, `advance` and `judge`.
+
     Attributes:
         steps: of the whole training. pass_steps: of one pass over the data; rungs fall on whole passes where they can.
         program: equal for trainings that share their compiled programs; None where nothing is compiled ahead.
     """
 
-    steps: int
-    pass_steps: int
+    @property
+    def steps(self) -> int: ...
 
     @property
-    def program(self) -> Hashable | None: ...
+    def pass_steps(self) -> int:
+        return self.steps
+
+    @property
+    def program(self) -> Hashable | None:
+        return None
 
     def lowered(self) -> Mapping[str, Any]:
         """The programs to compile, by name, the longest compilation first; `start` among them."""
-        ...
+        return {}
 
     def use(self, compiled: Mapping[str, Any]) -> None:
         """Takes the compiled programs of `lowered`, by the same names, for all calls that follow."""
-        ...
 
     def start(self, seed: int, parent: Parent | None = None) -> Any:
         """The state before the first step; with a parent, its weights where they fit."""
@@ -79,11 +85,11 @@ class Training(Protocol):
 
     def arrays(self, state: Any) -> dict[str, "np.ndarray"]:
         """The state's weights by name, to be stored."""
-        ...
+        return {}
 
     def packing(self) -> "Packing | None":
         """How trainings of this program can be run together; None where they cannot."""
-        ...
+        return None
 
 
 class Packing(Protocol):
@@ -121,37 +127,41 @@ class Pack(Protocol):
 class Candidate(Protocol):
     """One configuration, built.
 
-    As text it says what was built: "mlp of 2410 parameters".
+    As text it says what was built: "mlp of 2410 parameters". A class of one's own derives from it and gives what it
+    has: `training` or, where nothing is trained, `judge`; `inference` where energy is to be measured.
 
     Attributes:
         signature: equal for candidates whose inferences are one program; they share one energy figure.
     """
 
     @property
-    def signature(self) -> Hashable: ...
+    def signature(self) -> Hashable:
+        return id(self)
 
     def known(self, names: Iterable[str] | None = None) -> Mapping[str, float]:
         """The metrics that are known once the candidate is built, or those of them that are named."""
-        ...
+        return {}
 
     def inference(self, state: Any = None, arrays: Arrays | None = None) -> Inference | None:
         """What is metered, with the weights of a training's `state`, stored `arrays` or fresh ones; None for nothing.
 
         Give one of the two, or neither.
         """
-        ...
+        return None
 
     def training(self) -> Training | None:
         """The training; None where there is nothing to train."""
-        ...
+        return None
 
     def judge(self, arrays: Arrays, split: Split) -> Mapping[str, float]:
-        """The metrics of stored weights on a split, named as on the validation split."""
-        ...
+        """The metrics of stored weights on a split, named as on the validation split; none of a split there is not."""
+        return {}
 
 
 class Task(Protocol):
     """What is tuned.
+
+    A class of one's own derives from it and gives `space`, `metrics` and `candidate`.
 
     Attributes:
         metrics: what its trials record besides what every trial does. The first that is known only after training is
@@ -168,22 +178,27 @@ class Task(Protocol):
     def metrics(self) -> Sequence["Metric"]: ...
 
     @property
-    def objectives(self) -> Sequence[str]: ...
-
-    @property
     def space(self) -> "SearchSpace": ...
 
     @property
-    def provenance(self) -> Mapping[str, str]: ...
+    def objectives(self) -> Sequence[str]:
+        return quality(self).name, "energy_per_sample_j"
 
     @property
-    def searched(self) -> str: ...
+    def provenance(self) -> Mapping[str, str]:
+        return {}
 
     @property
-    def summary(self) -> str: ...
+    def searched(self) -> str:
+        return type(self).__name__
 
     @property
-    def shaping(self) -> Mapping[str, bool] | None: ...
+    def summary(self) -> str:
+        return type(self).__name__
+
+    @property
+    def shaping(self) -> Mapping[str, bool] | None:
+        return None
 
     def candidate(self, configuration: Configuration) -> Candidate:
         """The candidate of a configuration. Raises whatever is wrong with the configuration; the trial is `invalid`."""
@@ -191,15 +206,15 @@ class Task(Protocol):
 
     def parent(self, configuration: Configuration, finished: Iterable["Trial"]) -> "Trial | None":
         """The finished trial to inherit weights from; None where none fits."""
-        ...
+        return None
 
     def in_precision(self, precision: str) -> "Task":
         """The same task, computed in "float32" or "bfloat16"."""
-        ...
+        return self
 
     def facts(self) -> Mapping[str, Any]:
         """What the figures depend on, in plain values: stored with the study, and compared when it goes on."""
-        ...
+        return {}
 
 
 def quality(task: Task) -> "Metric":

@@ -26,6 +26,7 @@ from ecojax.energy import (
     prepare,
 )
 from ecojax.energy.turns import Turns
+from ecojax.tasks.code import own_frames, with_place
 from ecojax.tasks.task import (
     Arrays,
     Candidate,
@@ -47,6 +48,7 @@ from ecojax.trial.packs import Trained, diverged_in, not_finite
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
 from ecojax.trial.rungs import rungs
 from ecojax.trial.standing import Standing
+from ecojax.trial.tryout import try_out
 from ecojax.trial.worker import Evaluate, TrainedCandidates, Upcoming
 
 TURN_S = 0.7  # of training, after which a neighbour that waits to meter has its turn
@@ -110,6 +112,11 @@ class Evaluator:
             training.lowered()
         return str(candidate)
 
+    def try_out(self, configuration: Configuration) -> str:
+        """Builds, trains one step, judges, calls the inference once: as `ecojax.trial.tryout`."""
+        with self._turns.shared():
+            return try_out(self.task, configuration, lambda training: self._compiled(training, []))
+
     def close(self) -> None:
         """Waits for what is being compiled."""
         self._compiled.close()
@@ -165,7 +172,9 @@ class Evaluator:
             record.metrics |= candidate.known()
             record.provenance |= self.task.provenance
         except Exception as failure:
-            raise InvalidError(f"{type(failure).__name__}: {failure}") from failure
+            if frames := own_frames(failure):
+                record.details["traceback"] = frames
+            raise InvalidError(with_place(failure)) from failure
         return candidate
 
     def _metered(self, inference: Inference, load: Callable[[], Any], record: Record) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ecojax.energy import Meter, Reading
 from ecojax.errors import MeterError
 from ecojax.study import Status
+from ecojax.tasks.code import own_frames, with_place
 from ecojax.trial.outcome import Outcome
 
 WORTH_TELLING_S = 0.01  # of waiting for a turn
@@ -49,6 +50,8 @@ class Record:
             arrays = work()
         except Exception as failure:
             status, error = _diagnose(failure)
+            if status is Status.FAILED and (frames := own_frames(failure)):
+                self.details["traceback"] = frames
             self.metrics = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
         metrics = self.metrics | self._close()
         return Outcome(status, metrics, self.provenance, self.details, error, arrays, self.notes)
@@ -108,4 +111,4 @@ def _diagnose(failure: Exception) -> tuple[Status, str]:
         return Status.UNMETERED, message
     if isinstance(failure, MemoryError) or "RESOURCE_EXHAUSTED" in message or "Out of memory" in message:
         return Status.OOM, message or "the host ran out of memory"
-    return Status.FAILED, f"{type(failure).__name__}: {message}"
+    return Status.FAILED, " ".join(with_place(failure).split())[:1000]

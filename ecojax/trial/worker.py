@@ -69,6 +69,16 @@ class Lower:
 
 
 @dataclass(frozen=True)
+class TryOut:
+    """Whether a configuration can be built, trained for a step and judged."""
+
+    configuration: Configuration
+
+    def __call__(self, worker: "Worker") -> str:
+        return worker.try_out(self.configuration)
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """A trial.
 
@@ -128,6 +138,10 @@ class Worker(Protocol):
 
     def lower(self, configuration: Configuration) -> str:
         """Says what was built."""
+        ...
+
+    def try_out(self, configuration: Configuration) -> str:
+        """Says what was built, once it has been trained for a step and judged."""
         ...
 
     def evaluate(self, request: Evaluate) -> Outcome: ...

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecojax.space import Choice, SearchSpace
 from ecojax.study import METRICS, Metric, Trial
+from ecojax.tasks.task import Task
 from ecojax.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class OnDevice(NamedTuple):
     validation: "tuple[jax.Array, jax.Array]"
 
 
-class Supervised:
+class Supervised(Task):
     """A task whose candidates are networks that learn the training split of `dataset`.
 
     Subclasses are frozen dataclasses that give these attributes, `space`, `network` and `program`.

@@ -1,0 +1,114 @@
+"""Python objects that a user names by their place: "mine.py:MyTask" or "package.module:name"."""
+
+import importlib.util
+import sys
+import traceback
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ecojax.errors import InputError
+from ecojax.spelling import did_you_mean
+
+PREFIX = "ecojax_code_"  # of the modules that files are loaded as
+_NOT_THEIRS = ("site-packages", "dist-packages", f"{Path(traceback.__file__).parent}/", "<frozen ")
+_OURS = str(Path(__file__).resolve().parents[1])
+
+
+def load_object(place: str, named: str) -> Any:
+    """The object at `place`. A file is run once a process, as a module of its own.
+
+    named: the setting that names it, for errors. Raises `InputError` where there is none, with the user's own
+    traceback where their code fails.
+    """
+    where, _, name = place.rpartition(":")
+    if not where or not name:
+        raise InputError(f"{named} is no place of code; write mine.py:Name or package.module:Name")
+    try:
+        module = _of_file(Path(where), named) if where.endswith(".py") else _of_name(where, named)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{named}: {told(error)}") from None
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            near = did_you_mean(part, [one for one in vars(found) if not one.startswith("_")])
+            raise InputError(f"{named}: '{where}' has no '{part}'{near}; define it there at the top level")
+        found = getattr(found, part)
+    return found
+
+
+def place_of(thing: Any) -> str | None:
+    """The place that a function or class can be loaded from in another process; None where there is none."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not module or not name or "<" in name:
+        return None
+    loaded = sys.modules.get(module)
+    if module == "__main__" or module.startswith(PREFIX):
+        file = getattr(loaded, "__file__", None)
+        return None if file is None or not Path(file).is_file() else f"{Path(file).resolve()}:{name}"
+    return f"{module}:{name}"
+
+
+def told(error: BaseException, lines: int = 3) -> str:
+    """An exception in a sentence, then the last lines of the traceback that are in the user's own files."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    own = own_frames(error)
+    return "\n".join([said, *own[-lines:]])
+
+
+def with_place(error: BaseException) -> str:
+    """An exception in a line, with the place in the user's own files where it was raised, if it was there."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{said} ({own[-1].strip()})" if (own := own_frames(error)) else said
+
+
+def own_frames(error: BaseException) -> list[str]:
+    """The frames of a traceback that are neither of ecojax nor of a library: file, line, function and source."""
+    seen, found = error, traceback.extract_tb(error.__traceback__)
+    while seen.__cause__ is not None:  # what a library wraps begins further in
+        seen = seen.__cause__
+        found += traceback.extract_tb(seen.__traceback__)
+    return [
+        f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+        for frame in found
+        if not frame.filename.startswith(_OURS) and not any(part in frame.filename for part in _NOT_THEIRS)
+    ]
+
+
+def _of_file(path: Path, named: str) -> ModuleType:
+    path = path.expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"{named}: there is no file '{path}'")
+    name = f"{PREFIX}{path.stem}_{blake2b(bytes(path), digest_size=4).hexdigest()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{named}: '{path}' is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    if str(path.parent) not in sys.path:  # what it imports from beside it
+        sys.path.append(str(path.parent))
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _of_name(name: str, named: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and name.startswith(error.name):
+            raise InputError(
+                f"{named}: there is no module '{error.name}'; install it, or name a file.py"
+            ) from None
+        raise
