@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecojax.study import METRICS
+
 
 @pytest.fixture(scope="session", autouse=True)
 def interrupts_are_heard() -> Iterator[None]:
@@ -12,3 +14,12 @@ def interrupts_are_heard() -> Iterator[None]:
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, former)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def metrics_of_ours() -> Iterator[None]:
+    """Takes the metrics of the tasks that a module tries out again."""
+    before = dict(METRICS)
+    yield
+    METRICS.clear()
+    METRICS.update(before)
