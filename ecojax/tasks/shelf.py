@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from ecojax.errors import DataError, InputError
+from ecojax.errors import InputError
 from ecojax.origins import Origins
 from ecojax.space import SearchSpace
 from ecojax.spelling import did_you_mean
@@ -15,7 +15,6 @@ from ecojax.study import Metric
 from ecojax.study.metrics import declare, to_records
 from ecojax.tasks.code import load_object, told
 from ecojax.tasks.task import Task, quality
-from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.data import Progress
@@ -43,9 +42,9 @@ class TaskKind:
     make: Callable[[Asked], Task] = field(repr=False)
 
 
-def _images(asked: Asked) -> Task:
-    from ecojax.data import ImageDataset, load
-    from ecojax.tasks.images import ImageClassification
+def _of_data(asked: Asked) -> Task:
+    from ecojax.data import load
+    from ecojax.tasks.of_data import task_of
 
     settings, origins = asked.settings, asked.origins
     dataset = load(
@@ -58,26 +57,13 @@ def _images(asked: Asked) -> Task:
         on_progress=asked.on_data,
         named=origins.named,
     )
-    assert isinstance(dataset, ImageDataset)
-    task = ImageClassification(
-        dataset,
-        settings.families,
-        asked.precision,
-        epochs=settings.epochs,
-        inference_batch=settings.inference_batch,
-        tables=settings.space,
-        pins=settings.pin,
-        source=origins,
-    )
-    if settings.inference_batch > len(dataset.x_train):
-        raise DataError(
-            f"{origins.named('inference_batch', settings.inference_batch)} exceeds the {len(dataset.x_train)} training "
-            f"images that energy is measured on; lower it or raise {option('train_size')}"
-        )
-    return task
+    return task_of(dataset, settings, origins, asked.precision)
 
 
-SHELF = {kind.name: kind for kind in (TaskKind("images", "image classification", _images),)}
+OF_DATA = TaskKind(
+    "dataset", "what the dataset is for: classes of images, classes or a target of a table", _of_data
+)
+SHELF = {kind.name: kind for kind in (OF_DATA,)}
 
 
 def load_task(
@@ -98,7 +84,7 @@ def load_task(
     """
     asked = Asked(settings, Origins.of(origins), precision, on_data, download)
     if own is None and (settings.task is None or settings.task in SHELF):
-        task = SHELF[settings.task or "images"].make(asked)
+        task = SHELF[settings.task or OF_DATA.name].make(asked)
         task.space  # noqa: B018 - refuses an impossible one before anything is written
         return task
     named = asked.origins.named("task", settings.task)

@@ -149,7 +149,10 @@ def test_what_is_wrong_with_a_task_is_said_before_anything_is_written(what, tmp_
         ("nowhere.py:Task", r"there is no file '.*nowhere.py'"),
         (f"{FILE}:Slop", r"has no 'Slop' \(did you mean 'Slope'\?\)"),
         ("no_such_package.tasks:Mine", r"there is no module 'no_such_package'"),
-        ("imges", r"is no task \(did you mean 'images'\?\); there are images, and your own as mine.py:Name"),
+        (
+            "datset",
+            r"is no task \(did you mean 'dataset'\?\); there are dataset, and your own as mine.py:Name",
+        ),
         (f"{FILE}:FILE", r"has no 'FILE'"),
         ("json:dumps", r"needs 'obj', which is no setting"),
     ],
