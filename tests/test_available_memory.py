@@ -130,7 +130,7 @@ def test_a_limit_without_figures_of_use_is_a_bound_all_the_same(host: Host) -> N
 
 def test_data_and_trials_read_the_same_figure() -> None:
     from ecojax.data import memory as of_data
-    from ecojax.trial import memory as of_trials
+    from ecojax.train import memory as of_trials
 
     assert of_data.available_memory_bytes is of_trials.available_memory_bytes is available_memory_bytes
     assert 0 < (available_memory_bytes() or 1) < 2**50
