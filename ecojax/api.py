@@ -262,41 +262,45 @@ def _go_on(
             conduct(store, settings, crew, listener=listener, stop=stop)
 
 
-def export_model(study: str | Path | Study, *, pick: str = "knee", to: str | Path) -> Path:
+def export_model(
+    study: str | Path | Study, *, pick: str = "knee", to: str | Path, task: "Task | None" = None
+) -> Path:
     """Writes one model of a study to the new folder `to`: weights, configuration, model card, energy label.
 
-    `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6".
+    `pick` is knee, best, cheapest, a trial's id, or a condition such as "accuracy>=0.6". `task` is the one that was
+    searched; only tasks of your own need it.
     Raises `InputError` when the pick matches nothing or `to` is not empty, `StudyError` for an unusable study.
     """
     from ecojax.export import export_trial, require_vacant
     from ecojax.jax_devices import local_devices
     from ecojax.jax_settings import computing
-    from ecojax.tasks import ImageInputs
+    from ecojax.tasks.descriptions import described, from_record
 
     require_vacant(Path(to))
     study = study if isinstance(study, Study) else Study.open(study)
-    if "feature_names" in (study.settings.get("inputs") or {}):
-        raise InputError(
-            f"study '{study.name}' is of a table, whose models are not exported yet; take its weights from the study"
-        )
     trial = study.pick(pick)
-    inputs = ImageInputs.from_record(study.settings.get("inputs"))
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
     settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
     local_devices()  # where JAX does not start, it says why
     with computing():
-        network = inputs.network(trial.configuration, study.settings["resolved_precision"])
-        return export_trial(
-            network, trial, arrays, Path(to), settings=settings, class_names=inputs.class_names
+        description = (
+            described(study.settings, trial.configuration)
+            if task is None
+            else from_record(task.portable(trial.configuration))
         )
+        return export_trial(description, trial, arrays, Path(to), settings=settings)
 
 
-def load(path: str | Path) -> "Model":
-    """An exported model, ready to call: `model(images)` gives logits. Raises `InputError` for a damaged folder."""
+def load(path: str | Path, *, model: Callable[..., Any] | None = None) -> "Model":
+    """An exported model, ready to call: `model(images)` gives logits, `model(features)` logits or predictions.
+
+    model: for a model of your own, the function that builds it; a folder brings no code along.
+    Raises `InputError` for a damaged folder, or where `model` is missing.
+    """
     from ecojax.export import load
 
-    return load(path)
+    return load(path, model=model)
 
 
 def _as_stored(options: dict[str, Any]) -> dict[str, Any]:

@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import Any
 
+from ecojax.export.label import unit_of
 from ecojax.frontier.chance import Chance
 from ecojax.frontier.intervals import NORMAL_95
 from ecojax.frontier.quantities import digits, joules, scale, written
-from ecojax.study import Trial
+from ecojax.study import METRICS, Trial
+from ecojax.tasks.description import Description
 
-if TYPE_CHECKING:
-    from ecojax.models.network import Network
-
-NAMES_SHOWN = 20  # class names written out
+NAMES_SHOWN = 20  # of classes and the like, written out
 
 
 def model_card(
-    network: "Network",
+    description: Description,
     trial: Trial,
     energy: Mapping[str, Any],
     settings: Mapping[str, Any],
-    class_names: Sequence[str],
     *,
     folder_name: str,
 ) -> str:
@@ -28,30 +27,33 @@ def model_card(
     dataset = settings.get("dataset_title") or settings.get("dataset") or "an unnamed dataset"
     kind = energy["provenance"].get("kind")
     sections = [
-        f"# {_text(_family(network))} for {_text(dataset)}",
-        f"Classifies images of {_shape(network)} into {network.outputs} classes. Found and trained by ecojax, an "
+        f"# {_text(description.title)} for {_text(dataset)}",
+        f"{_text(description.purpose)} Found and trained by ecojax, an "
         f"energy-aware model search on JAX: trial {trial.id} of the study {_code(settings.get('study') or 'unnamed')}.",
-        f"**Energy per inference: {_interval(energy)}, {str(kind).upper()}.**",
+        f"**Energy per {_per(energy)}: {_interval(energy)}, {str(kind).upper()}.**",
         *_at_chance(trial, settings),
         "## Figures",
         _table(("figure", "value"), _figures(trial, energy, settings)),
         "## Energy: how it was obtained",
-        *_energy(energy, settings),
+        *_energy(energy, settings, description.samples),
         "## Use",
-        _example(network, folder_name),
+        _example(description, energy, folder_name),
         "## Input and output",
-        f"uint8 images `[n, {', '.join(map(str, network.input_shape))}]` (n, height, width, channels), 0 to 255; "
-        f"the model normalises them itself. Logits `[n, {network.outputs}]` float32. "
-        f"Classes, in order: {_names(class_names)}.",
+        " ".join(
+            [
+                description.data,
+                *(f"{what}, in order: {_names(names)}." for what, names in description.lists.items()),
+            ]
+        ),
         "## Configuration",
         _table(
             ("parameter", "value"),
             ((_code(name), _code(value)) for name, value in trial.configuration.items()),
         ),
         "## How it was found",
-        _table(("", ""), _origin(trial, settings)),
+        _table(("", ""), _origin(trial, settings, description.samples)),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _limits(trial, energy, dataset, settings.get("repeats") or ())),
+        "\n".join(f"- {limit}" for limit in _limits(trial, energy, settings, description)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -61,19 +63,24 @@ def _figures(
 ) -> Iterable[tuple[str, str]]:
     metrics = trial.metrics
     kind = energy["provenance"].get("kind")
-    if "accuracy" in metrics:
+    qualities = _qualities(trial, settings)
+    for name in qualities:
         yield (
-            "validation accuracy",
-            _accuracy(metrics["accuracy"], metrics.get("accuracy_se"), _size(settings, "validation")),
+            f"validation {_words(name)}",
+            _quality(name, metrics[name], metrics.get(f"{name}_se"), _size(settings, "validation")),
         )
-    if "test_accuracy" in metrics:
-        yield "test accuracy", _accuracy(metrics["test_accuracy"], None, _size(settings, "test"))
-    else:
-        yield "test accuracy", "not read"
+    for name in (f"test_{name}" for name in qualities):
+        if name in metrics:
+            yield (
+                f"test {_words(name.removeprefix('test_'))}",
+                _quality(name, metrics[name], None, _size(settings, "test")),
+            )
+    if qualities and not any(f"test_{name}" in metrics for name in qualities):
+        yield f"test {_words(qualities[0])}", "not read"
     chance = Chance.of(settings)
     if chance is not None:
         yield "accuracy of a guess", written("accuracy", chance.accuracy)
-    yield "energy per inference", f"{_interval(energy)} ({kind})"
+    yield f"energy per {_per(energy)}", f"{_interval(energy)} ({kind})"
     if energy.get("latency_ms") is not None:
         yield f"latency of a batch of {energy['batch_size']}", written("latency_ms", energy["latency_ms"])
     if "parameters" in metrics:
@@ -87,7 +94,7 @@ def _figures(
         yield "time of its training", written("train_seconds", energy["train_seconds"])
 
 
-def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[str]:
+def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any], samples: str) -> Iterable[str]:
     provenance = energy["provenance"]
     if provenance.get("kind") == "modeled":
         yield (
@@ -123,27 +130,45 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterable[
             ),
         ],
     )
+    handled = (
+        f"a batch of {energy['batch_size']} different {samples} of {_text(dataset)}, divided by the batch size"
+        if unit_of(energy) == "sample"
+        else f"a call that handles {energy['batch_size']} of them, divided by their number"
+    )
     yield (
-        f"Joules of one inference are those of a batch of {energy['batch_size']} different images of "
-        f"{_text(dataset)}, divided by the batch size"
+        f"Joules of one {_per(energy)} are those of {handled}"
         + (", idle power included. " if provenance.get("kind") == "measured" else ". ")
         + "The interval is the 95 % confidence interval of the mean over windows. The same in `energy.json`."
     )
 
 
-def _example(network: "Network", folder_name: str) -> str:
-    shape = ", ".join(str(size) for size in network.input_shape)
-    return f"""```python
-import ecojax
-import numpy as np
+def _example(description: Description, energy: Mapping[str, Any], folder_name: str) -> str:
+    samples, loading = description.samples, repr(folder_name)
+    lines = ["import ecojax", "import numpy as np"]
+    if description.builder is not None:
+        line, name = _imported(description.builder)
+        lines += ["", line]
+        loading += f", model={name}"
+    shown = f"model({samples}).shape, model.{'classify' if description.class_names else 'predict'}({samples})"
+    lines += [
+        "",
+        f"model = ecojax.load({loading})",
+        description.example,
+        f'print({shown}, model.energy["energy_per_{unit_of(energy)}_j"])',
+    ]
+    return "\n".join(["```python", *lines, "```"])
 
-model = ecojax.load({folder_name!r})
-images = np.zeros((2, {shape}), np.uint8)  # yours: n, height, width, channels
-print(model(images).shape, model.classify(images), model.energy["energy_per_sample_j"])
-```"""
+
+def _imported(builder: str) -> tuple[str, str]:
+    """A line of Python that makes the user's own function known, and the function's name."""
+    module, _, name = builder.rpartition(":")
+    module = PurePath(module).stem if module.endswith(".py") else module
+    if module != "__main__" and all(part.isidentifier() for part in [*module.split("."), name]):
+        return f"from {module} import {name}", name
+    return f"build = ...  # the function {_plain(builder)}", "build"
 
 
-def _origin(trial: Trial, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _origin(trial: Trial, settings: Mapping[str, Any], samples: str) -> Iterable[tuple[str, str]]:
     yield "study", _code(settings.get("study") or "unnamed")
     yield "trial", f"{trial.id}, proposed by {_text(trial.origin)}"
     yield "seed", f"{trial.seed} (study: {settings.get('seed', 'unknown')})"
@@ -158,24 +183,31 @@ def _origin(trial: Trial, settings: Mapping[str, Any]) -> Iterable[tuple[str, st
         if _size(settings, part):
             origin = settings["splits"][part].get("from")
             yield (
-                f"{part} images",
+                f"{part} {samples}",
                 f"{_size(settings, part):,}" + (f", from the {origin} split" if origin else ""),
             )
     if settings.get("versions"):
         yield "versions", ", ".join(f"{name} {version}" for name, version in settings["versions"].items())
 
 
-def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str, repeats: Sequence[Trial]) -> Iterable[str]:
-    yield (
-        "It was selected by its validation accuracy among many, so that figure is optimistic"
-        + (
-            "; the test accuracy is not."
-            if "test_accuracy" in trial.metrics
-            else ", and the test set was not read."
+def _limits(
+    trial: Trial, energy: Mapping[str, Any], settings: Mapping[str, Any], description: Description
+) -> Iterable[str]:
+    for name in _qualities(trial, settings)[:1]:
+        yield (
+            f"It was selected by its validation {_words(name)} among many, so that figure is optimistic"
+            + (
+                f"; the test {_words(name)} is not."
+                if f"test_{name}" in trial.metrics
+                else ", and the test set was not read."
+            )
         )
-    )
     yield "It was trained once, from a single seed; another seed may come out better or worse."
-    others = [other for other in repeats if other.id != trial.id and "accuracy" in other.metrics]
+    others = [
+        other
+        for other in settings.get("repeats") or ()
+        if other.id != trial.id and "accuracy" in other.metrics
+    ]
     if others:
         shares = ", ".join(f"{100 * other.metrics['accuracy']:.2f} % (trial {other.id})" for other in others)
         yield (
@@ -188,7 +220,11 @@ def _limits(trial: Trial, energy: Mapping[str, Any], dataset: str, repeats: Sequ
     )
     if energy["provenance"].get("kind") == "modeled":
         yield "Its energy is modeled: good for ranking models on one machine, no claim about joules at the plug."
-    yield f"Nothing is known of images that do not look like those of {_text(dataset)}, nor of fairness or robustness."
+    dataset = settings.get("dataset_title") or settings.get("dataset") or "an unnamed dataset"
+    yield (
+        f"Nothing is known of {description.samples} that do not look like those of {_text(dataset)}, nor of "
+        "fairness or robustness."
+    )
 
 
 def _at_chance(trial: Trial, settings: Mapping[str, Any]) -> Iterable[str]:
@@ -200,19 +236,48 @@ def _at_chance(trial: Trial, settings: Mapping[str, Any]) -> Iterable[str]:
         )
 
 
-def _accuracy(share: float, error: float | None, size: int | None) -> str:
-    """The figure and half of its 95 % interval. Without a standard `error`, that of `size` images is taken."""
-    if error is None and size:
+def _qualities(trial: Trial, settings: Mapping[str, Any]) -> list[str]:
+    """The metrics of what was learnt: the accuracy, and whatever else the search optimised and only training shows."""
+    wanted = dict.fromkeys(["accuracy", *(settings.get("objectives") or ())])
+    costs = ("train_energy_j", "train_seconds")
+    return [
+        name
+        for name in wanted
+        if name in trial.metrics
+        and name not in costs
+        and (name not in METRICS or METRICS[name].when == "trained")
+    ]
+
+
+def _words(name: str) -> str:
+    return _text({"r2": "R²"}.get(name, name).replace("_", " "))
+
+
+def _quality(name: str, value: float, error: float | None, size: int | None) -> str:
+    """The figure and half of its 95 % interval. An accuracy without a standard `error` takes that of `size` samples."""
+    share = name.removeprefix("test_") == "accuracy"
+    if error is None and size and share:
         from ecojax.train.loss import share_error
 
-        error = share_error(share, size)
-    spread = "" if error is None else f" ± {100 * NORMAL_95 * error:.2f} % (95 % interval)"
-    return f"{100 * share:.2f} %{spread}" + (f", n = {size:,}" if size else "")
+        error = share_error(value, size)
+    spread = 0.0 if error is None else NORMAL_95 * error
+    if share:
+        figure, half = f"{100 * value:.2f} %", f" ± {100 * spread:.2f} % (95 % interval)"
+    else:
+        figure, half = f"{value:.4g}", f" ± {spread:.2g} (95 % interval)"
+    return figure + ("" if error is None else half) + (f", n = {size:,}" if size else "")
+
+
+def _per(energy: Mapping[str, Any]) -> str:
+    """What the energy is per, in words."""
+    unit = unit_of(energy)
+    return "inference" if unit == "sample" else unit
 
 
 def _interval(energy: Mapping[str, Any]) -> str:
     """The figure and the half width of its interval, in one unit: "41.3 ± 0.6 µJ (95 %)"."""
-    figure, half_width = energy["energy_per_sample_j"], energy.get("energy_per_sample_j_ci95")
+    name = f"energy_per_{unit_of(energy)}_j"
+    figure, half_width = energy[name], energy.get(f"{name}_ci95")
     if half_width is None or not math.isfinite(half_width):
         return f"{joules(figure)} (no interval: too few windows)"
     unit = scale("energy_per_sample_j", [figure])
@@ -225,20 +290,9 @@ def _size(settings: Mapping[str, Any], part: str) -> int | None:
     return splits[part].get("size") if isinstance(splits.get(part), Mapping) else None
 
 
-def _family(network: "Network") -> str:
-    return {"convnet": "Convolutional network", "mlp": "Multilayer perceptron"}.get(
-        network.family, network.family
-    )
-
-
-def _shape(network: "Network") -> str:
-    height, width, channels = network.input_shape
-    return f"{height} × {width} pixels and {channels} channel{'' if channels == 1 else 's'}"
-
-
-def _names(class_names: Sequence[str]) -> str:
-    shown = ", ".join(_text(name) for name in class_names[:NAMES_SHOWN])
-    more = len(class_names) - NAMES_SHOWN
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(_text(name) for name in names[:NAMES_SHOWN])
+    more = len(names) - NAMES_SHOWN
     return shown + (f" and {more} more (in `model.json`)" if more > 0 else "")
 
 
@@ -255,6 +309,11 @@ def _text(value: Any) -> str:
     return text
 
 
+def _plain(value: Any) -> str:
+    """Somebody else's words in a block of code: one line, and no end of the block."""
+    return " ".join(str(value).split()).replace("`", "'")
+
+
 def _code(value: Any) -> str:
-    text = " ".join(str(value).split()).replace("`", "'").replace("|", "\\|")
+    text = _plain(value).replace("|", "\\|")
     return f"`{text}`"

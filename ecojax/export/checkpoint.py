@@ -22,7 +22,7 @@ from ecojax.jax_devices import local_devices
 from ecojax.study.inside import misplaced
 
 if TYPE_CHECKING:
-    from ecojax.models.network import Network, Weights
+    from ecojax.models.network import FlaxNetwork, Weights
 
 FOLDER, DIGESTS = "checkpoint", "checkpoint.sha256"
 METADATA = "_METADATA"  # Orbax's
@@ -51,7 +51,7 @@ def save_weights(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     (folder / DIGESTS).write_text("".join(lines), encoding="utf-8")
 
 
-def restore_weights(folder: Path, network: "Network") -> "Weights":
+def restore_weights(folder: Path, network: "FlaxNetwork") -> "Weights":
     """The weights of `network`. Raises `InputError` for a checkpoint that is damaged, or another network's."""
     import jax
     from flax.traverse_util import flatten_dict

@@ -1,10 +1,11 @@
 """`energy.json`: the energy label of a model. The figure, its interval, its conditions, and where it comes from."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ecojax.errors import InputError
 from ecojax.export.records import read_record, write_record
@@ -24,12 +25,10 @@ class _Provenance(BaseModel):
 
 
 class _Label(BaseModel):
-    """What the readers of a label rely on."""
+    """What the readers of a label rely on, beside the figure itself."""
 
     model_config = ConfigDict(strict=True)
 
-    energy_per_sample_j: Figure
-    energy_per_sample_j_ci95: float | None
     latency_ms: Figure | None
     batch_size: Annotated[int, Field(ge=1, le=1 << 32)]
     precision: str
@@ -45,16 +44,23 @@ class _Label(BaseModel):
 _CONDITIONS = ("batch_size", "precision", "device", "provenance", "windows", "seconds", "converged", "gates")
 
 
+def unit_of(label: Mapping[str, Any]) -> str:
+    """What the figure of a label, or of a trial's metrics, is per: "sample" unless another is named, as "token" is."""
+    names = (re.fullmatch(r"energy_per_([a-z]+)_j", name) for name in label)
+    return next((name[1] for name in names if name), "sample")
+
+
 def energy_label(trial: Trial, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The label of a complete trial, units in the names. Raises `InputError` when its energy was never metered."""
     conditions = trial.details.get("energy")
+    figure = f"energy_per_{unit_of(trial.metrics)}_j"
     if (
-        "energy_per_sample_j" not in trial.metrics
+        figure not in trial.metrics
         or not isinstance(conditions, dict)
         or any(name not in conditions for name in _CONDITIONS)
     ):
         raise InputError(f"trial {trial.id} has no energy figure to export; pick a trial that was metered")
-    figures = ("energy_per_sample_j", "energy_per_sample_j_ci95", "latency_ms")
+    figures = (figure, f"{figure}_ci95", "latency_ms")
     training = ("train_energy_j", "train_seconds", "trial_energy_j")
     return {
         **{name: trial.metrics.get(name) for name in figures},
@@ -80,7 +86,7 @@ def write_label(folder: Path, label: Mapping[str, Any]) -> None:
 
 def read_label(folder: Path) -> dict[str, Any]:
     """The label in `folder`. Raises `InputError` when it states no figure, or not whether that was measured."""
-    label = read_record(folder / FILE, FORMAT, VERSION)
+    _, label = read_record(folder / FILE, FORMAT, VERSION)
     check_label(label, f"'{folder / FILE}'")
     return label
 
@@ -89,7 +95,9 @@ def check_label(label: Mapping[str, Any], what: str) -> None:
     """Raises `InputError`, which begins with `what`, where a reader of the label would stumble."""
     if not isinstance(label.get("provenance"), dict):
         raise InputError(f"{what}: provenance.kind should be 'measured' or 'modeled'")
+    figure = f"energy_per_{unit_of(label)}_j"
+    fields: dict[str, Any] = {figure: (Figure, ...), f"{figure}_ci95": (float | None, ...)}
     try:
-        _Label.model_validate(dict(label))
+        create_model("_Label", __base__=_Label, **fields).model_validate(dict(label))
     except ValidationError as error:
         raise InputError(f"{what}: {explain(error)}") from None

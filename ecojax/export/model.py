@@ -1,10 +1,10 @@
-"""An exported model, loaded: a function from images to logits, with the label it came with.
+"""An exported model, loaded: a function from inputs to logits or predictions, with the label it came with.
 
 Nothing in the folder is executed: JSON text and plain arrays only, under names fixed here.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,15 @@ import numpy as np
 from ecojax.errors import InputError
 from ecojax.export import write
 from ecojax.export.checkpoint import restore_weights
-from ecojax.export.description import Description
-from ecojax.export.label import read_label
+from ecojax.export.description import read_description
+from ecojax.export.label import read_label, unit_of
 from ecojax.export.records import read_record
 from ecojax.frontier.quantities import joules
 from ecojax.jax_settings import computing
 
 if TYPE_CHECKING:
-    from ecojax.models.network import Network, Weights
+    from ecojax.models.network import FlaxNetwork, Weights
+    from ecojax.tasks.description import Description
 
 BATCH_SIZES = (1, 16, 256)  # all that is ever compiled; a smaller batch is padded up to the next
 
@@ -31,41 +32,53 @@ BATCH_SIZES = (1, 16, 256)  # all that is ever compiled; a smaller batch is padd
 class Model:
     """A trained network. `energy` is its label (`energy.json`), `configuration` the trial's.
 
-    Inside a JAX program of your own, use `model.network.logits(model.weights, images)`.
+    `description` says what it takes and gives. Inside a JAX program of your own, use
+    `model.network.logits(model.weights, inputs)`.
     """
 
-    network: "Network"
+    network: "FlaxNetwork"
     weights: "Weights"
-    class_names: tuple[str, ...]
+    description: "Description"
     configuration: Mapping[str, Any]
     energy: Mapping[str, Any]
 
-    def __call__(self, images: Any) -> np.ndarray:
-        """Logits `[n, classes]` float32 of images `[n, height, width, channels]` uint8.
+    def __call__(self, inputs: Any) -> np.ndarray:
+        """Logits `[n, classes]` or predictions `[n, values]`, float32, of inputs `[n, ...]`.
 
-        A single image `[height, width, channels]` counts as n = 1. Raises `InputError` for another type or shape.
+        Images are uint8 `[n, height, width, channels]`. A single input counts as n = 1. Raises `InputError` for another
+        type or shape.
         """
-        images = self._checked(images)
-        logits = np.empty((len(images), self.network.outputs), np.float32)
+        inputs = self.description.checked(inputs)
+        outputs = np.empty((len(inputs), *self._output_shape), np.float32)
         start = 0
-        while start < len(images):
-            left = len(images) - start
+        while start < len(inputs):
+            left = len(inputs) - start
             size = next((size for size in BATCH_SIZES if size >= left), BATCH_SIZES[-1])
-            batch = images[start : start + size]
-            padding = [(0, size - len(batch)), (0, 0), (0, 0), (0, 0)]
+            batch = inputs[start : start + size]
+            padding = [(0, size - len(batch)), *[(0, 0)] * (batch.ndim - 1)]
             with computing():
                 result = self._logits(self.weights, np.pad(batch, padding))
-                logits[start : start + size] = np.asarray(result)[: len(batch)]
+                outputs[start : start + size] = np.asarray(result)[: len(batch)]
             start += size
-        return logits
+        return outputs
 
-    def predict(self, images: Any) -> np.ndarray:
-        """Class indices `[n]` of images as `__call__` takes them."""
-        return self(images).argmax(1)
+    def predict(self, inputs: Any) -> np.ndarray:
+        """Class indices `[n]` of inputs as `__call__` takes them; the numbers `[n]` where one is predicted."""
+        outputs = self(inputs)
+        if self.class_names:
+            return outputs.argmax(1)
+        return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
 
-    def classify(self, images: Any) -> list[str]:
-        """Class names, one for each of n images as `__call__` takes them."""
-        return [self.class_names[index] for index in self.predict(images)]
+    def classify(self, inputs: Any) -> list[str]:
+        """Class names, one for each of n inputs as `__call__` takes them. Raises `InputError` where there are none."""
+        if not self.class_names:
+            raise InputError("this model predicts numbers and knows no classes; use predict")
+        return [self.class_names[index] for index in self.predict(inputs)]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One for each logit, in order; none where numbers are predicted."""
+        return tuple(self.description.class_names)
 
     @property
     def parameters(self) -> int:
@@ -73,13 +86,11 @@ class Model:
         return self.network.parameters
 
     def __repr__(self) -> str:
-        energy = (
-            f"{joules(self.energy['energy_per_sample_j'])} an inference ({self.energy['provenance']['kind']})"
-        )
-        return (
-            f"<ecojax.Model {self.network.family}, {self.parameters:,} parameters, "
-            f"{self.network.outputs} classes, {energy}>"
-        )
+        unit = unit_of(self.energy)
+        per = "an inference" if unit == "sample" else f"a {unit}"
+        energy = f"{joules(self.energy[f'energy_per_{unit}_j'])} {per} ({self.energy['provenance']['kind']})"
+        classes = f"{len(self.class_names)} classes, " if self.class_names else ""
+        return f"<ecojax.Model {self.network.family}, {self.parameters:,} parameters, {classes}{energy}>"
 
     @cached_property
     def _logits(self) -> Any:
@@ -87,32 +98,33 @@ class Model:
 
         return jax.jit(self.network.logits)
 
-    def _checked(self, images: Any) -> np.ndarray:
-        images = np.asarray(images)
-        height, width, channels = self.network.input_shape
-        if images.dtype != np.uint8:
-            raise InputError(
-                f"images are {images.dtype}, this model takes uint8 from 0 to 255 and normalises them itself; "
-                "give the raw pixels"
-            )
-        if images.ndim not in (3, 4) or images.shape[-3:] != (height, width, channels):
-            raise InputError(
-                f"images have shape {images.shape}; this model takes [n, {height}, {width}, {channels}] "
-                f"or a single [{height}, {width}, {channels}] (height, width, channels)"
-            )
-        return images.reshape(-1, height, width, channels)
+    @cached_property
+    def _output_shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        import jax
+
+        batch = jax.ShapeDtypeStruct((1, *self.network.input_shape), self.network.input_type)
+        with computing():
+            shape: tuple[int, ...] = jax.eval_shape(self.network.logits, self.weights, batch).shape
+        return shape[1:]
 
 
-def load(path: Path | str) -> Model:
+def load(path: Path | str, *, model: Callable[..., Any] | None = None) -> Model:
     """The model in the folder `path`, as `export_trial` wrote it.
 
-    Raises `InputError` naming file and key for a folder that is missing, damaged, foreign or of another version.
+    model: the function of a configuration and rngs that builds the network, for a model of your own; a folder brings no
+    code along.
+
+    Raises `InputError` naming file and key for a folder that is missing, damaged, foreign or of another version, and
+    for a model of your own without `model`; and whatever that raises.
     """
     folder = Path(os.path.abspath(path))  # Orbax takes no relative one
     if not folder.is_dir():
         raise InputError(f"'{path}' is no folder; give the one that ecojax export wrote")
-    description = Description.read(folder)
-    trial = read_record(folder / write.CONFIGURATION, write.CONFIGURATION_FORMAT, write.CONFIGURATION_VERSION)
+    description = read_description(folder)
+    _, trial = read_record(
+        folder / write.CONFIGURATION, write.CONFIGURATION_FORMAT, write.CONFIGURATION_VERSION
+    )
     configuration = trial.get("configuration")
     if not isinstance(configuration, dict):
         raise InputError(
@@ -120,6 +132,6 @@ def load(path: Path | str) -> Model:
         )
     energy = read_label(folder)
     with computing():
-        network = description.network()
+        network = description.network(model)
         weights = restore_weights(folder, network)
-    return Model(network, weights, tuple(description.class_names), configuration, energy)
+    return Model(network, weights, description, configuration, energy)

@@ -20,8 +20,11 @@ def write_record(path: Path, name: str, version: int, record: Mapping[str, Any])
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
-    """The record in `path` without its format and version. Raises `InputError` naming the file and what is wrong."""
+def read_record(path: Path, name: str, *versions: int) -> tuple[int, dict[str, Any]]:
+    """The version of the record in `path`, one of those given, and the record without it and its format.
+
+    Raises `InputError` naming the file and what is wrong.
+    """
     if fault := misplaced(path, path.parent):
         raise InputError(f"'{path}' {fault}")
     try:
@@ -42,12 +45,12 @@ def read_record(path: Path, name: str, version: int) -> dict[str, Any]:
     if found != name:
         raise InputError(f"'{path}' has format {_shown(found)}, not '{name}': ecojax did not write it")
     found = record.pop("version", None)
-    if type(found) is not int or found != version:
+    if type(found) is not int or found not in versions:
         raise InputError(
-            f"'{path}' has version {_shown(found)}, this ecojax reads version {version}; "
+            f"'{path}' has version {_shown(found)}, this ecojax reads version {' and '.join(map(str, versions))}; "
             "load it with the ecojax that wrote it, or export the model again"
         )
-    return record
+    return found, record
 
 
 def _refuse(constant: str) -> None:

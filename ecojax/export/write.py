@@ -3,59 +3,54 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ecojax.errors import InputError
 from ecojax.export.card import model_card
 from ecojax.export.checkpoint import save_weights
-from ecojax.export.description import Description
+from ecojax.export.description import write_description
 from ecojax.export.label import check_label, energy_label, write_label
 from ecojax.export.records import write_record
 from ecojax.study import Trial
+from ecojax.tasks.description import Description
 from ecojax.wording import option
 from ecojax.writable import obstacle
-
-if TYPE_CHECKING:
-    from ecojax.models.network import Network
 
 CARD = "MODEL_CARD.md"
 CONFIGURATION, CONFIGURATION_FORMAT, CONFIGURATION_VERSION = "configuration.json", "ecojax-configuration", 1
 
 
 def export_trial(
-    network: "Network",
+    description: Description,
     trial: Trial,
     arrays: Mapping[str, np.ndarray],
     to: Path,
     *,
     settings: Mapping[str, Any],
-    class_names: Sequence[str],
 ) -> Path:
     """Writes a trained trial to the folder `to`, which must be empty or not exist; returns that folder.
 
     Args:
-        network: the trial's network. `arrays`: its weights by name, as `Network.to_arrays` gives them.
+        description: of the trial's model. `arrays`: its weights by name, as `FlaxNetwork.to_arrays` gives them.
         settings: the study's; `study` is its name, `repeats` the complete trials of the same configuration.
-        class_names: one for each of the network's classes, in order.
 
     Raises:
-        InputError: the trial is not complete, its weights or class names do not fit the network, `to` holds
-            anything or cannot be written. Nothing is left behind then.
+        InputError: the trial is not complete, its weights do not fit the network, `to` holds anything or cannot be
+            written. Nothing is left behind then.
     """
     if not trial.complete:
         raise InputError(f"trial {trial.id} ({trial.status}) cannot be exported; pick a complete trial")
-    description = Description.of(network, class_names)
     energy = energy_label(trial, settings)
     check_label(energy, f"the energy of trial {trial.id} is damaged")
-    network.from_arrays(arrays)  # refuses those of another network
+    description.require_fitting(arrays)
     with _whole_folder(to) as folder:
         save_weights(folder, arrays)
-        description.write(folder)
+        write_description(folder, description)
         write_record(
             folder / CONFIGURATION,
             CONFIGURATION_FORMAT,
@@ -69,9 +64,7 @@ def export_trial(
             },
         )
         write_label(folder, energy)
-        card = model_card(
-            network, trial, energy, settings, class_names, folder_name=Path(os.path.abspath(to)).name
-        )
+        card = model_card(description, trial, energy, settings, folder_name=Path(os.path.abspath(to)).name)
         (folder / CARD).write_text(card, encoding="utf-8")
     return Path(to)
 

@@ -14,7 +14,10 @@ from ecojax.jax_devices import local_devices
 from ecojax.jax_settings import computing, unchecked
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ecojax.energy.percall import Call
+    from ecojax.models.network import FlaxNetwork
 
 EXAMPLES = "example_inputs"
 HOW = (
@@ -197,20 +200,28 @@ def _model(folder: Path) -> Target:
     labelled = model.energy.get("batch_size")
 
     def call(batch: int | None) -> "Call":
-        import numpy as np
-
         from ecojax.energy.percall import Call
 
-        size = batch or labelled or 64
-        shape = (size, *model.network.input_shape)
-        images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return Call(model.network.logits, model.weights, images)
+        return Call(model.network.logits, model.weights, _drawn(model.network, batch or labelled or 64))
 
     return Target(
         f"{folder} ({model.network.family})",
         call,
         batched=True,
         batch_size=labelled if type(labelled) is int else 64,
-        notes=("the images were random; real ones may draw slightly less power",),
+        notes=(f"the {model.description.samples} were random; real ones may draw slightly less power",),
         settings=computing,
     )
+
+
+def _drawn(network: "FlaxNetwork", size: int) -> "np.ndarray":
+    """Random inputs of a network's shape and type: any bytes, or numbers spread as those that it was trained on."""
+    import numpy as np
+
+    rng, shape, dtype = np.random.default_rng(0), (size, *network.input_shape), np.dtype(network.input_type)
+    if dtype == np.uint8:
+        return rng.integers(0, 256, shape, np.uint8)
+    if dtype.kind == "f":
+        normal = rng.normal(size=shape)
+        return (normal * network.std + network.mean if network.mean else normal).astype(dtype)
+    return rng.integers(0, 2, shape).astype(dtype)

@@ -216,6 +216,13 @@ class Task(Protocol):
         """What the figures depend on, in plain values: stored with the study, and compared when it goes on."""
         return {}
 
+    def portable(self, configuration: Configuration) -> Mapping[str, Any]:
+        """What an export needs to build the configuration's model again, but for its weights: plain values.
+
+        `task` among them names the kind of description (`ecojax.tasks.descriptions`).
+        """
+        ...
+
 
 def quality(task: Task) -> "Metric":
     """The metric that is known only after training and comes first."""

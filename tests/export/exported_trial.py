@@ -9,6 +9,7 @@ import numpy as np
 from ecojax.models import family
 from ecojax.models.network import Network, Weights
 from ecojax.study import Status, Trial
+from ecojax.tasks.images.description import ImageDescription
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "mlp": {"family": "mlp", "hidden_layers": 1, "hidden_width": 16, "learning_rate": 0.01},
@@ -39,6 +40,10 @@ class Case(NamedTuple):
     weights: Weights
     arrays: dict[str, np.ndarray]
     trial: Trial
+
+    @property
+    def description(self) -> ImageDescription:
+        return ImageDescription.of(self.network, CLASS_NAMES)
 
 
 def make_case(name: str) -> Case:

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from exported_trial import CLASS_NAMES, SETTINGS
+from exported_trial import SETTINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ from ecojax.energy.meters.recorded import load_trace
 from ecojax.errors import EcojaxError, InputError
 from ecojax.export import export_trial
 from ecojax.export.checkpoint import DIGESTS, _digests
-from ecojax.export.description import Description
+from ecojax.export.description import read_description
 from ecojax.export.label import read_label
 from ecojax.measurement import resolve
 
@@ -40,7 +40,7 @@ def fuzzed(examples: int):
 @pytest.fixture(scope="module")
 def original(mlp, tmp_path_factory):
     to = tmp_path_factory.mktemp("original") / "model"
-    return export_trial(mlp.network, mlp.trial, mlp.arrays, to, settings=SETTINGS, class_names=CLASS_NAMES)
+    return export_trial(mlp.description, mlp.trial, mlp.arrays, to, settings=SETTINGS)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_any_value_in_any_record_is_a_model_or_a_sentence(original, tmp_path, da
 def test_any_flipped_bytes_in_a_record_are_read_or_refused(original, tmp_path, data) -> None:
     name, read = data.draw(
         st.sampled_from(
-            [("energy.json", read_label), ("model.json", lambda path: Description.read(path).network())]
+            [("energy.json", read_label), ("model.json", lambda path: read_description(path).network())]
         )
     )
     raw = bytearray((original / name).read_bytes())
@@ -233,14 +233,7 @@ def test_an_export_that_finds_no_room_leaves_nothing(mlp, tmp_path, left) -> Non
         pytest.skip(f"this host mounts nothing: {done.stderr.strip()}")
     try:
         with pytest.raises(InputError, match=r"cannot write the model to .*No space left.*choose another to"):
-            export_trial(
-                mlp.network,
-                mlp.trial,
-                mlp.arrays,
-                place / "a" / "model",
-                settings=SETTINGS,
-                class_names=CLASS_NAMES,
-            )
+            export_trial(mlp.description, mlp.trial, mlp.arrays, place / "a" / "model", settings=SETTINGS)
         assert list(place.iterdir()) == []
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)

@@ -14,11 +14,13 @@ from ecojax.errors import InputError
 from ecojax.export import export_trial, load
 from ecojax.models import FAMILIES
 from ecojax.study import Status
+from ecojax.tasks.images.description import ImageDescription
 
 
 def export(case, to, **changes):
-    keywords = {"settings": SETTINGS, "class_names": CLASS_NAMES} | changes
-    return export_trial(case.network, case.trial, case.arrays, to, **keywords)
+    names = changes.pop("class_names", CLASS_NAMES)
+    description = ImageDescription.of(case.network, names)
+    return export_trial(description, case.trial, case.arrays, to, **{"settings": SETTINGS} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,8 @@ def test_a_record_that_is_not_ours(folder, name, text, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version 2, this ecojax reads version 1"),
+        ({"version": 3}, "version 3, this ecojax reads version 1 and 2"),
+        ({"task": "poetry"}, "task = 'poetry' is none of images"),
         ({"version": True}, "version True"),
         ({"family": "vgg"}, "family = 'vgg'"),
         ({"std": [0.0]}, r"std\.0"),

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,12 +17,13 @@ from exported_trial import CLASS_NAMES, SETTINGS, Case
 import ecojax
 from ecojax.errors import InputError
 from ecojax.export import export_trial, load
+from ecojax.tasks.images.description import ImageDescription
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1), np.uint8)
 
 
 def export(case: Case, to):
-    return export_trial(case.network, case.trial, case.arrays, to, settings=SETTINGS, class_names=CLASS_NAMES)
+    return export_trial(case.description, case.trial, case.arrays, to, settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +174,7 @@ def test_the_card_of_a_model_that_guesses_says_so(mlp, tmp_path):
         settings = SETTINGS | {"chance_accuracy": 0.1}
         trial = replace(mlp.trial, metrics=mlp.trial.metrics | {"accuracy": accuracy})
         to = tmp_path / f"{accuracy}"
-        export_trial(mlp.network, trial, mlp.arrays, to, settings=settings, class_names=CLASS_NAMES)
+        export_trial(mlp.description, trial, mlp.arrays, to, settings=settings)
         card = (to / "MODEL_CARD.md").read_text()
         assert ("No better than chance" in card) is guesses
         assert "| accuracy of a guess | 10.0 % |" in card
@@ -180,8 +182,33 @@ def test_the_card_of_a_model_that_guesses_says_so(mlp, tmp_path):
 
 def test_strangers_words_do_not_break_the_card(mlp, tmp_path):
     names = ["|", "a\nb", "<img src=x>", *CLASS_NAMES[3:]]
-    to = export_trial(
-        mlp.network, mlp.trial, mlp.arrays, tmp_path / "model", settings=SETTINGS, class_names=names
-    )
+    description = ImageDescription.of(mlp.network, names)
+    to = export_trial(description, mlp.trial, mlp.arrays, tmp_path / "model", settings=SETTINGS)
     assert "<img" not in (to / "MODEL_CARD.md").read_text().replace("\\<", "")
     assert load(to).class_names == tuple(names)
+
+
+def test_a_folder_of_the_first_version_is_a_classifier_of_images(case, folder, tmp_path):
+    """It was written before there were other tasks, and names none."""
+    older = shutil.copytree(folder, tmp_path / "older")
+    record = json.loads((older / "model.json").read_text())
+    assert record.pop("task") == "images"
+    assert record["version"] == 2
+    (older / "model.json").write_text(json.dumps(record | {"version": 1}))
+    np.testing.assert_array_equal(load(older)(IMAGES), load(folder)(IMAGES))
+
+
+def test_a_figure_per_token_is_called_so_throughout(mlp, tmp_path):
+    figures = {
+        name.replace("sample", "token") if name.startswith("energy_per_sample_j") else name: value
+        for name, value in mlp.trial.metrics.items()
+    }
+    to = export(mlp._replace(trial=replace(mlp.trial, metrics=figures)), tmp_path / "model")
+    label = json.loads((to / "energy.json").read_text())
+    assert (label["energy_per_token_j"], label["energy_per_token_j_ci95"]) == (4.13e-5, 6.1e-7)
+    assert "energy_per_sample_j" not in label
+    card = (to / "MODEL_CARD.md").read_text()
+    assert "**Energy per token: 41.3 ± 0.6 µJ" in card
+    assert 'model.energy["energy_per_token_j"]' in card
+    assert "sample_j" not in card.replace("`energy_per_sample_j`", "")  # which the search aimed at
+    assert "41.3 µJ a token" in repr(load(to))

@@ -1,5 +1,7 @@
 """Tables as a task: rows with classes or a target, learnt by perceptrons and linear models."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ import ecojax
 from ecojax.data import load, of_arrays
 from ecojax.energy import ModeledMeter
 from ecojax.errors import DataError, InputError
+from ecojax.models import FAMILIES
+from ecojax.study import StudyStore
+from ecojax.tasks.descriptions import from_record
 from ecojax.tasks.tables import TableInputs, Tabular
 from ecojax.trial import evaluator
 from tests.trial.conftest import pretended_energy
@@ -71,8 +76,69 @@ def test_a_search_of_a_table_with_a_target_goes_on_and_is_shown(tmp_path, unmete
     from ecojax.frontier.plot import plot
 
     plot(more, tmp_path / "frontier.png")
-    with pytest.raises(InputError, match="is of a table"):
-        ecojax.export_model(tmp_path / "study", to=tmp_path / "model")
+
+
+def test_a_model_with_a_target_comes_back_from_its_export_and_predicts_in_the_targets_unit(
+    tmp_path, unmetered
+):
+    study = tiny("sklearn:diabetes", tmp_path / "study", evaluations=1)
+    (trial,) = study.trials
+    data = load("sklearn:diabetes", seed=0)
+    with StudyStore.open(study.path) as store:
+        arrays = store.arrays(trial)
+    model = ecojax.load(ecojax.export_model(study, pick="0", to=tmp_path / "model"))
+    network = Tabular(data).network(trial.configuration)
+    expected = np.asarray(network.logits(network.from_arrays(arrays), data.x_validation))
+    np.testing.assert_allclose(model(data.x_validation), expected, rtol=1e-5)
+    assert model.predict(data.x_validation).shape == data.y_validation.shape
+    squares = np.mean((model.predict(data.x_validation) - data.y_validation) ** 2)
+    assert np.sqrt(squares) == pytest.approx(trial.metrics["rmse"], rel=1e-3)
+    assert model(data.x_validation[0].astype(float)).shape == (1, 1)
+    with pytest.raises(InputError, match="knows no classes"):
+        model.classify(data.x_validation)
+    with pytest.raises(InputError, match=r"shape \(3, 4\); this model takes \[n, 10\]"):
+        model(np.zeros((3, 4)))
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    for fact in ("from rows of 10 features", "Features, in order: age, sex, bmi", "validation R²", "test R²"):
+        assert fact in card, fact
+    assert "image" not in card
+
+
+def test_a_classifier_of_rows_is_described_and_built_again():
+    task = Tabular(load("sklearn:wine"), precision="bfloat16")
+    configuration = task.space.default()
+    record = json.loads(json.dumps(task.portable(configuration)))
+    assert record["task"] == "tables"
+    assert from_record(record).network() == task.network(configuration)
+    assert "into 3 classes" in from_record(record).purpose
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"feature_names": []}, "feature_names"),
+        ({"mean": [0.0]}, "mean should have 10 values"),
+        ({"target_std": 0.0}, "target_std"),
+        ({"target_mean": None}, "both be numbers"),
+        ({"target_mean": None, "target_std": None}, "either classes or a target"),
+        ({"class_names": ["a", "b"]}, "either classes or a target"),
+        ({"family": "convnet"}, "architecture"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_key_of_a_description_is_named(change, message):
+    task = Tabular(load("sklearn:diabetes"), ("mlp",))
+    with pytest.raises(InputError, match=message):
+        from_record(task.portable(task.space.default()) | change)
+
+
+def test_a_family_that_takes_no_rows_is_refused_not_built():
+    task = Tabular(load("sklearn:diabetes"), ("mlp",))
+    record = task.portable(task.space.default())
+    for name in set(FAMILIES) - {"mlp", "linear"}:
+        architecture = FAMILIES[name].architecture({}, (10,))
+        with pytest.raises(InputError, match="cannot be built"):
+            from_record(record | {"family": name, "architecture": architecture}).network()
 
 
 def test_a_search_of_a_table_with_classes_has_all_families_that_take_rows(tmp_path, unmetered):

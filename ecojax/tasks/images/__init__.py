@@ -1,5 +1,6 @@
 """Image classification as a task."""
 
-from ecojax.tasks.images.task import ImageClassification, ImageInputs
+from ecojax.tasks.images.inputs import ImageInputs
+from ecojax.tasks.images.task import ImageClassification
 
 __all__ = ["ImageClassification", "ImageInputs"]

@@ -1,70 +1,22 @@
 """Image classification: a dataset, the families that may learn it, and the recipe they are trained by."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ecojax.data import ImageDataset
-from ecojax.errors import InputError
-from ecojax.models import FAMILIES, family
+from ecojax.models import FAMILIES
 from ecojax.origins import Origins
 from ecojax.space import Parameter
-from ecojax.space.tables import explain
+from ecojax.tasks.images.inputs import ImageInputs
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
 from ecojax.train.recipe import recipe_parameters, widest_recipe
 
 if TYPE_CHECKING:
-    from ecojax.models.network import Network
     from ecojax.train.program import TrainingProgram
-
-
-@dataclass(frozen=True)
-class ImageInputs:
-    """What is left of a dataset in a network: with a configuration, it is enough to build it again.
-
-    `image_shape` is (height, width, channels); `mean` and `std` are per channel, in units of 0..1.
-    """
-
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def network(self, configuration: Mapping[str, Any], precision: str) -> "Network":
-        """The network of a configuration. Those that differ in training only have equal ones."""
-        from ecojax.models.network import Network
-
-        if "family" not in configuration:
-            raise InputError("the configuration names no model family")
-        chosen = family(str(configuration["family"]))
-        return Network(
-            family=chosen.name,
-            architecture=tuple(chosen.architecture(configuration, self.image_shape).items()),
-            input_shape=self.image_shape,
-            outputs=len(self.class_names),
-            mean=self.mean,
-            std=self.std,
-            precision=precision,
-        )
-
-    def to_record(self) -> dict[str, Any]:
-        """As JSON holds it; `from_record` reads it back."""
-        return {field.name: list(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_record(cls, record: Any) -> "ImageInputs":
-        """Raises `InputError` for what `to_record` does not give."""
-        try:
-            given = TypeAdapter(cls).validate_json(json.dumps(record), strict=True)
-        except ValidationError as error:
-            raise InputError(f"the study's inputs are damaged: {explain(error, prefix='inputs')}") from None
-        return given
 
 
 @dataclass(frozen=True)
@@ -85,8 +37,7 @@ class ImageClassification(OfFamilies):
     pins: Mapping[str, Any] | None = None
     source: str | Origins = "the search settings"
 
-    samples = "images"
-
+    samples, kind = "images", "images"
     possible = tuple(FAMILIES)
 
     def recipe_parameters(self) -> Sequence[Parameter]:
@@ -96,7 +47,7 @@ class ImageClassification(OfFamilies):
         return widest_recipe(self.dataset.image_shape)
 
     @cached_property
-    def inputs(self) -> "ImageInputs":
+    def inputs(self) -> ImageInputs:
         """What a network of this task needs to know of the data."""
         data = self.dataset
         return ImageInputs(

@@ -12,6 +12,8 @@ from ecojax.errors import InputError
 from ecojax.space import Parameter, SearchSpace
 from ecojax.study import METRICS, Metric
 from ecojax.tasks.composition import compose_space
+from ecojax.tasks.description import PORTABLE_AS
+from ecojax.tasks.own.description import OwnDescription
 from ecojax.tasks.supervised.task import Supervised, largest
 from ecojax.train.recipe import Recipe, augmentation_parameters, learning_parameters
 
@@ -114,6 +116,15 @@ class OwnModel(Supervised):
             precision=self.precision,
         )
 
+    def portable(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        return self._described(configuration).to_record()
+
+    def _described(self, configuration: Mapping[str, Any]) -> OwnDescription:
+        network = self.network(configuration)
+        return OwnDescription.of(
+            network, _name_of(self.build), network.configuration, tuple(self.dataset.class_names)
+        )
+
     def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
         if self.optimizer is None:
             return Recipe.from_configuration({"label_smoothing": 0.0, **configuration})
@@ -175,6 +186,10 @@ class OwnModel(Supervised):
             "splits": data.splits,
             "digests": data.digests,
             "model": _name_of(self.build),
+            PORTABLE_AS: "own",
+            "inputs": self._described(self.space.default()).facts(
+                tuple(parameter.name for parameter in self.parameters)
+            ),
             "space_records": self.space.to_records(),
         }
 

@@ -1,5 +1,6 @@
 """Tables as a task: rows of numbers with a class or a target each."""
 
-from ecojax.tasks.tables.task import TableInputs, Tabular
+from ecojax.tasks.tables.inputs import TableInputs
+from ecojax.tasks.tables.task import Tabular
 
 __all__ = ["TableInputs", "Tabular"]
