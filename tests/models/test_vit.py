@@ -85,10 +85,18 @@ def test_a_dropout_rate_of_nothing_drops_nothing_and_another_does(make_network) 
     assert not np.allclose(at[0.5], plain)
 
 
+def test_heads_that_do_not_divide_the_width_are_rounded_up(make_network) -> None:
+    """30 features among 4 heads are 8 for each: the maps to them and back are of 32."""
+    parameters = {
+        heads: make_network("vit", **ARCHITECTURE | {"token_width": 30, "attention_heads": heads}).parameters
+        for heads in (4, 5)
+    }
+    assert parameters[4] - parameters[5] == 3 * (3 * (30 * 2 + 2) + 2 * 30)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"token_width": 30}, r"token_width = 30 is not a multiple of attention_heads = 4"),
         ({"patch_size": 1}, r"patch_size = 1 cuts 96 × 64 pixels into 6144 patches, 4096 are the limit"),
         ({"encoder_layers": 33}, "it asks for 66 layers; 64 are the limit"),
     ],

@@ -27,7 +27,10 @@ class Encoder(nnx.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, *, dtype: Any, rngs: nnx.Rngs):
         self.norm_attention = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
-        self.attention = nnx.MultiHeadAttention(heads, width, decode=False, dtype=dtype, rngs=rngs)
+        together = heads * -(-width // heads)
+        self.attention = nnx.MultiHeadAttention(
+            heads, width, together, width, decode=False, dtype=dtype, rngs=rngs
+        )
         self.norm_mlp = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
         self.expand = nnx.Linear(width, hidden, dtype=dtype, rngs=rngs)
         self.contract = nnx.Linear(hidden, width, dtype=dtype, rngs=rngs)
@@ -41,9 +44,9 @@ class Encoder(nnx.Module):
 class ViT(nnx.Module):
     """Images `[batch, height, width, channels]`, normalised, to logits `[batch, classes]`.
 
-    Args: `patch_size` pixels a side; `token_width` features of a token, a multiple of `attention_heads`; the MLP of a
-    layer is `mlp_ratio` times as wide; `token_pooling` "mean" or "class". Raises `InputError` for sizes that do not fit
-    together, and for more than `MOST_TOKENS` patches.
+    Args: `patch_size` pixels a side; `token_width` features of a token, shared out among `attention_heads` (rounded up,
+    where they do not divide them); the MLP of a layer is `mlp_ratio` times as wide; `token_pooling` "mean" or "class".
+    Raises `InputError` for more than `MOST_TOKENS` patches.
     """
 
     def __init__(
@@ -66,11 +69,6 @@ class ViT(nnx.Module):
             raise InputError(
                 f"patch_size = {patch_size} cuts {height} × {width} pixels into {prod(self.grid)} patches, "
                 f"{MOST_TOKENS} are the limit; take larger patches"
-            )
-        if token_width % attention_heads:
-            raise InputError(
-                f"token_width = {token_width} is not a multiple of attention_heads = {attention_heads}; "
-                "change one of them"
             )
         self.embed = nnx.Linear(patch_size**2 * channels, token_width, dtype=dtype, rngs=rngs)
         self.class_token = nnx.data(None)
