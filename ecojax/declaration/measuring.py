@@ -19,8 +19,8 @@ class Measuring:
     meter: Annotated[
         str,
         Setting(
-            "auto ([by device](meters.md)), nvml, amd, hwmon, rapl, tpu, external:FILE, or modeled (CPU time x watts); "
-            "`ecojax devices` shows what there is here."
+            "auto ([by device](meters.md)), nvml, amd, hwmon, rapl, tpu, external:FILE, modeled (CPU time x watts), or "
+            "[your own](meters.md#your-own-gauge) as mine.py:Plug; `ecojax devices` shows what there is here."
         ),
     ] = "auto"
     watts_per_core: Annotated[

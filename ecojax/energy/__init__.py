@@ -19,7 +19,7 @@ from ecojax.energy.calibration import Calibration, calibrate
 from ecojax.energy.figure import Energy
 from ecojax.energy.interleave import compare
 from ecojax.energy.meter import Meter
-from ecojax.energy.meters.choose import METERS, open_meter
+from ecojax.energy.meters.choose import open_meter
 from ecojax.energy.meters.external import ExternalMeter
 from ecojax.energy.meters.modeled import ModeledMeter
 from ecojax.energy.meters.nvml import NvmlMeter
@@ -27,6 +27,7 @@ from ecojax.energy.meters.probe import Finding, probe
 from ecojax.energy.meters.rapl import RaplMeter
 from ecojax.energy.meters.replay import ReplayMeter
 from ecojax.energy.meters.sampled import SampledMeter
+from ecojax.energy.meters.shelf import METERS
 from ecojax.energy.percall import per_call
 from ecojax.energy.prepare import Prepared, prepare
 from ecojax.energy.protocol import per_inference

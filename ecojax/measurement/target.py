@@ -1,8 +1,6 @@
 """What is to be measured, by name: `module.py:function` with its example inputs, or the folder of an exported model."""
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecojax.errors import EcojaxError, InputError
-from ecojax.jax_devices import local_devices
+from ecojax.importing import import_file
 from ecojax.jax_settings import computing, unchecked
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def resolve(name: str) -> Target:
 
 
 def _function(path: Path, function: str, name: str) -> Target:
-    module = _imported(path)
+    module = import_file(path)
     fn = getattr(module, function, None)
     if not callable(fn):
         names = [n for n, value in vars(module).items() if inspect.isfunction(value) and n != EXAMPLES]
@@ -160,37 +158,6 @@ def _as_call(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> "Call":
     from ecojax.energy.percall import as_call
 
     return as_call(fn, arguments)
-
-
-def _imported(path: Path) -> Any:
-    name = f"ecojax_measured_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"'{path}' cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look themselves up there
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)  # as `python module.py` does, for what it imports beside it
-    ours, sys.argv = sys.argv, [str(path)]  # the options are ours, not its
-    try:
-        spec.loader.exec_module(module)
-    except EcojaxError:
-        raise
-    except SystemExit as error:
-        del sys.modules[name]
-        raise InputError(
-            f"'{path}' ends the process where it is imported (sys.exit, code {error.code}); put what it does as a "
-            'program under `if __name__ == "__main__":`'
-        ) from None
-    except Exception as error:
-        del sys.modules[name]
-        local_devices()  # where JAX does not start, that is what is wrong
-        message = " ".join(str(error).split())
-        raise InputError(f"'{path}' does not run: {type(error).__name__}: {message}") from error
-    finally:
-        sys.argv = ours
-        sys.path.remove(folder)
-    return module
 
 
 def _model(folder: Path) -> Target:

@@ -28,10 +28,13 @@ def absolute(given: Any) -> Any:
 
 
 def absolute_log(given: Any) -> Any:
-    """A meter, `external:FILE` with its file from the root on."""
-    if not isinstance(given, str) or not given.startswith("external:"):
+    """A meter, `external:FILE` and `FILE.py:NAME` with their file from the root on."""
+    if not isinstance(given, str):
         return given
-    return f"external:{absolute(given.removeprefix('external:'))}"
+    if given.startswith("external:"):
+        return f"external:{absolute(given.removeprefix('external:'))}"
+    file, colon, name = given.rpartition(":")
+    return f"{absolute(file)}:{name}" if colon and file.endswith(".py") else given
 
 
 def absolute_code(given: Any) -> Any:

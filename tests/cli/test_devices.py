@@ -5,7 +5,7 @@ import json
 import jax
 import pytest
 
-from ecojax.energy.meters import choose, probe
+from ecojax.energy.meters import shelf
 from ecojax.energy.meters.cpu_watts import cpu_model
 from ecojax.errors import MeterError
 
@@ -15,9 +15,8 @@ def without_instruments(monkeypatch):
     def none_here(*_, **__):
         raise MeterError("none here, but `pip install '.[cuda]'` and /a/path/" + "long/" * 40)
 
-    for room in (choose, probe):
-        for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
-            monkeypatch.setattr(room, name, none_here)
+    for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
+        monkeypatch.setattr(shelf, name, none_here)
 
 
 def test_devices_as_json(ecojax):

@@ -53,7 +53,7 @@ def no_such(*_, **__):
 @pytest.fixture
 def bare(monkeypatch):
     """A host without instruments, whatever this one has; returns a function that gives it one."""
-    meters = "ecojax.energy.meters.choose"
+    meters = "ecojax.energy.meters.shelf"
     for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
         monkeypatch.setattr(f"{meters}.{name}", no_such)
     return lambda name, opener: monkeypatch.setattr(f"{meters}.{name}", opener)
@@ -121,7 +121,7 @@ def test_a_gpu_that_cannot_be_read_is_an_error_and_not_cpu_time(monkeypatch):
         ("rapl", GPU, MeterError, r"computes on gpu.*RAPL cannot.*meter='modeled'"),
         ("auto", TPU, MeterError, r"TPU v5 lite.*meter='modeled'"),
         ("auto", METAL, MeterError, r"computes on METAL.*meter='modeled'.*external:FILE"),
-        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml.*modeled, external:FILE"),
+        ("wattmeter", CPU, InputError, r"'wattmeter'.*auto, nvml.*modeled, external:FILE, FILE.py:NAME"),
         ("nvml:0", CPU, InputError, r"'nvml:0'"),
         ("external", CPU, InputError, r"external:watts\.csv"),
         ("external:", CPU, InputError, r"external:watts\.csv"),

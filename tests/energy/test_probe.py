@@ -7,8 +7,8 @@ from fake_nvml import NVML_ERROR_NO_PERMISSION, Board, FakeNvml, meter_on
 
 from ecojax.energy.boards import closed_boards
 from ecojax.energy.meters import probe as room
-from ecojax.energy.meters.choose import METERS
-from ecojax.energy.meters.probe import REMEDIES, probe
+from ecojax.energy.meters import shelf
+from ecojax.energy.meters.probe import probe
 from ecojax.energy.provenance import Rank
 from ecojax.errors import MeterError
 
@@ -24,8 +24,8 @@ def bare(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     for name in ("NvmlMeter", "AmdMeter", "HwmonMeter", "RaplMeter"):
-        monkeypatch.setattr(room, name, none_here)
-    return lambda name, opener: monkeypatch.setattr(room, name, opener)
+        monkeypatch.setattr(shelf, name, none_here)
+    return lambda name, opener: monkeypatch.setattr(shelf, name, opener)
 
 
 def test_a_bare_host_has_a_model_and_a_remedy_for_everything_else(bare):
@@ -36,10 +36,6 @@ def test_a_bare_host_has_a_model_and_a_remedy_for_everything_else(bare):
         assert finding.reason
         assert finding.remedy
     assert found[0].tick_s == 0
-
-
-def test_every_meter_of_the_command_line_has_a_remedy():
-    assert set(REMEDIES) == {name.partition(":")[0] for name in METERS} - {"auto"}
 
 
 def test_each_board_is_found_with_its_tick_and_given_back(bare):
