@@ -321,7 +321,9 @@ def _as_stored(options: dict[str, Any]) -> dict[str, Any]:
 
 def _take_folder(dataset: str) -> Path:
     """The next free `runs/<dataset>-<number>`, made: of two searches that start together each gets its own."""
-    name = dataset.replace("/", "_").replace(":", "_")
+    from ecojax.data.kinds import short_name
+
+    name = short_name(dataset)
     number = 1
     while True:
         folder = Path(f"runs/{name}-{number}")

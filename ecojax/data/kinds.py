@@ -1,25 +1,69 @@
 """The kinds of data that a dataset's name begins with, as in `sklearn:wine`: one entry each."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from ecojax.data import embedded
+from ecojax.data import embedded, folder, npz, tables
 from ecojax.data.source import Source
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What follows `name:` in a dataset's name, in a word, and the source that it makes."""
+    """What begins with `name:` in a dataset's name, and the source that is made of the rest.
+
+    of_files: whether a path follows, with options after a question mark.
+    """
 
     name: str
-    takes: str
     source: Callable[[str], Source]
+    of_files: bool = True
 
 
-KINDS = {kind.name: kind for kind in (Kind("sklearn", "NAME", embedded.source),)}
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("sklearn", embedded.source, of_files=False),
+        Kind("npz", npz.source),
+        Kind("csv", tables.of_csv),
+        Kind("parquet", tables.of_parquet),
+        Kind("folder", folder.source),
+    )
+}
 
 
 def source_named(dataset: str) -> Source | None:
     """The source of a dataset's name that begins with a kind; None for another."""
     kind, colon, rest = dataset.partition(":")
     return KINDS[kind].source(rest) if colon and kind in KINDS else None
+
+
+def is_path(dataset: str) -> bool:
+    """Whether a dataset's name is the path of a folder that TFDS has prepared."""
+    return dataset.startswith(("/", "./", "../", "~"))
+
+
+def absolute(dataset: str) -> str:
+    """A dataset's name with its path, if it has one, from the root on."""
+    kind, colon, rest = dataset.partition(":")
+    if is_path(dataset):
+        return _absolute(dataset)
+    if colon and kind in KINDS and KINDS[kind].of_files and rest:
+        path, mark, options = rest.partition("?")
+        return f"{kind}:{_absolute(path)}{mark}{options}"
+    return dataset
+
+
+def short_name(dataset: str) -> str:
+    """A dataset's name for a folder: of one with a path, the last part of that."""
+    kind, colon, rest = dataset.partition(":")
+    if is_path(dataset):
+        return "-".join(Path(dataset).parts[-2:])
+    if colon and kind in KINDS and KINDS[kind].of_files:
+        return Path(rest.partition("?")[0]).stem or kind
+    return dataset.replace("/", "_").replace(":", "_")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(os.path.expanduser(path)).absolute())

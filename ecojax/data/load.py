@@ -7,8 +7,8 @@ from typing import Any
 
 from ecojax.data import cache, decoded, digits
 from ecojax.data.dataset import Dataset
-from ecojax.data.kinds import source_named
-from ecojax.data.locate import default_data_dir, locate
+from ecojax.data.kinds import is_path, source_named
+from ecojax.data.locate import default_data_dir, locate, prepared_at
 from ecojax.data.memory import AvailableMemory, available_memory_bytes
 from ecojax.data.parts import split
 from ecojax.data.progress import OnProgress
@@ -39,7 +39,9 @@ def load(
     `splits` says which.
 
     Args:
-        name: `digits` or `sklearn:NAME`, which are embedded, or a TFDS name: `name[/config][:version]`.
+        name: `digits` or `sklearn:NAME`, which are embedded; `npz:FILE`, `csv:FILE`,
+            `parquet:FILE` or `folder:DIR`, with options after a question mark; a TFDS name `name[/config][:version]`,
+            or the path of a folder that TFDS prepared.
         data_dir: where prepared datasets lie; `$ECOJAX_DATA_DIR`, else `~/tensorflow_datasets`.
         cache_dir: where decoded images are kept; `$ECOJAX_CACHE_DIR`, else `ecojax/data` in the user's cache folder.
         download: whether a dataset that is not there may be fetched, and prepared in `data_dir`.
@@ -58,9 +60,12 @@ def load(
         cache_folder = (
             cache.default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
         ).absolute()
-        found = locate(
-            name, data_folder, download=download, make_folder=data_dir is None, on_progress=on_progress
-        )
+        if is_path(name):
+            found = prepared_at(Path(name).expanduser().absolute())
+        else:
+            found = locate(
+                name, data_folder, download=download, make_folder=data_dir is None, on_progress=on_progress
+            )
         source = decoded.source(found, cache_folder, available_memory)
 
     return split(

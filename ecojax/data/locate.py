@@ -50,7 +50,7 @@ def locate(
     """
     if not _NAME.fullmatch(name):
         raise _unknown(name, data_dir)
-    _require_plain_features(name, data_dir)
+    _require_plain_features(data_dir / re.split("[/:]", name)[0])
     builder = _builder_on_disk(name, data_dir)
     if builder is None:
         for version in absent.versions(data_dir, re.split("[/:]", name)[0]):
@@ -74,9 +74,20 @@ def locate(
     return prepared.describe(Path(builder.data_path))
 
 
-def _require_plain_features(name: str, data_dir: Path) -> None:
+def prepared_at(folder: Path) -> PreparedDataset:
+    """The dataset that TFDS has prepared in `folder`, that of its version. Raises `DataError` where there is none."""
+    if not (folder / "dataset_info.json").is_file():
+        raise DataError(
+            f"'{folder}' is no prepared dataset: it holds no dataset_info.json; give the folder of its version, as in "
+            "data/mnist/3.0.1"
+        )
+    _require_plain_features(folder)
+    return prepared.describe(folder)
+
+
+def _require_plain_features(folder: Path) -> None:
     """TFDS imports whatever module `features.json` names; none but its own are needed to read images and labels."""
-    for path in sorted((data_dir / re.split("[/:]", name)[0]).rglob("features.json")):
+    for path in sorted(folder.rglob("features.json")):
         try:
             json.loads(path.read_bytes(), object_hook=partial(_refuse_foreign_classes, path))
         except (OSError, ValueError, RecursionError) as error:

@@ -12,10 +12,11 @@ from ecojax.wording import option
 def data_dir_of(settings: SearchSettings) -> str | None:
     """The folder of prepared datasets, for `--resume` to look in; None where every host of a cluster has its own."""
     from ecojax.data import digits
-    from ecojax.data.kinds import KINDS
+    from ecojax.data.kinds import KINDS, is_path
     from ecojax.data.locate import default_data_dir
 
     elsewhere = settings.dataset == digits.NAME or settings.dataset.partition(":")[0] in KINDS
+    elsewhere = elsewhere or is_path(settings.dataset)
     if settings.data_dir is not None or settings.executor == "ray" or elsewhere:
         return settings.data_dir
     return str(default_data_dir())

@@ -53,6 +53,15 @@ class SearchSettings(BaseModel, Execution, Measuring, Training, Budget, Search, 
 
     # Where a search is told to look stays the same wherever `--resume` or a worker is started.
 
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _absolute_data(cls, given: Any) -> Any:
+        if not isinstance(given, str) or not set(given) & set("/:.~"):
+            return given
+        from ecojax.data.kinds import absolute as absolute_data
+
+        return absolute_data(given)
+
     @field_validator("data_dir", mode="before")
     @classmethod
     def _absolute(cls, given: Any) -> Any:
