@@ -108,7 +108,7 @@ def test_impossible_sizes_are_refused_with_the_possible_ones(arguments, message)
         ("digit", "did you mean digits"),
         ("cifar-10", "did you mean cifar10 "),
         ("fashon_mnist", "did you mean fashion_mnist"),
-        ("../secret", "unknown"),
+        ("../secret", "is no prepared dataset"),
         ("some:where", "unknown"),
         ("", "unknown"),
         ("cifar10:9.9.9", r"9\.9\.9"),
