@@ -255,8 +255,9 @@ def _go_on(
             note_data(store, crew.facts, listener)
             for name in {*changes, "data_dir"}:  # which an older release stored as it was typed
                 store.set(name, settings.model_dump(mode="json")[name])
-            for name in ("versions", "chance_accuracy"):  # an older study has no chance level
-                store.set(name, crew.facts.get(name))
+            for name in ("versions", "chance_accuracy", "metrics"):  # an older study lacks the latter two
+                if name in crew.facts:
+                    store.set(name, crew.facts[name])
             if listener is not None:
                 listener.told_plan(plan_of(settings, crew, origins))
             conduct(store, settings, crew, listener=listener, stop=stop)

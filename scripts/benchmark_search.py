@@ -305,7 +305,7 @@ def replay(trials: Sequence[Any], images: int) -> tuple[set[int], float]:
     stopped: set[int] = set()
     saved = 0.0
     for trial in trials:
-        known = rivals(ended, OBJECTIVES, {})
+        known = rivals(ended, OBJECTIVES, {}, "accuracy")
         least = trial.metrics[OBJECTIVES[1]] - trial.metrics[f"{OBJECTIVES[1]}_ci95"]
         for share, accuracy in trial.details["rungs"]:
             bound = extrapolate(metric, accuracy, share, known.curves).bound

@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import duration, joules, quantity, written
+from ecojax.frontier.quantities import duration, joules, written
 from ecojax.frontier.repeats import by_configuration, merged
+from ecojax.session.aim import Aim
 from ecojax.session.loop import Listener
-from ecojax.study import METRICS, Status, Trial
+from ecojax.study import METRICS, Metric, Status, Trial
 from ecojax.study.constraints import violation
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ class Silent(Listener):
         self.folder: Path | None = None
         self.planned = 0
         self._ended_here = 0
-        self.objectives: Sequence[str] = ("accuracy", "energy_per_sample_j")
+        self.objectives: Sequence[str] = ()
+        self.metrics: Mapping[str, Metric] = METRICS
         self.constraints: Mapping[str, Mapping[str, float]] = {}
         self._standing: list[Trial] = []
         self._frontier: list[Trial] = []
 
-    def aiming(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]) -> None:
-        self.objectives, self.constraints = objectives, constraints
+    def aiming(self, aim: Aim) -> None:
+        self.objectives, self.constraints, self.metrics = aim.objectives, aim.constraints, aim.metrics
 
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         self.folder, self.planned = folder, evaluations
@@ -91,13 +93,13 @@ class Silent(Listener):
         """The frontier so far at its ends: the best in each objective."""
         if not self._frontier:
             return "–"
-        ends = [min(self._frontier, key=partial(_minimised, name)) for name in self.objectives]
+        ends = [min(self._frontier, key=partial(self._minimised, name)) for name in self.objectives]
         return " … ".join(dict.fromkeys(map(self.point, ends)))
 
     def point(self, trial: Trial) -> str:
         """A trial in its objectives: "accuracy 97.6 %, energy 779 nJ"."""
         return ", ".join(
-            f"{quantity(name).short} {written(name, trial.metrics.get(name, math.nan))}"
+            f"{self.metrics[name].said.short} {written(self.metrics[name], trial.metrics.get(name, math.nan))}"
             for name in self.objectives
         )
 
@@ -111,13 +113,13 @@ class Silent(Listener):
         ):
             # of those that were on the frontier: what it looks like so far needs no more
             groups = by_configuration([*self._standing, trial])
-            self._frontier = self._non_dominated([merged(group) for group in groups])
+            self._frontier = self._non_dominated([merged(group, self.metrics) for group in groups])
             kept = {one.id for one in self._frontier}  # by its first trial
             self._standing = [one for group in groups if group[0].id in kept for one in group]
 
     def _non_dominated(self, trials: list[Trial]) -> list[Trial]:
         """In the objectives; of equal trials the earliest. Few at a time, so that plain comparisons will do."""
-        points = [tuple(_minimised(name, trial) for name in self.objectives) for trial in trials]
+        points = [tuple(self._minimised(name, trial) for name in self.objectives) for trial in trials]
         return [
             trial
             for place, (trial, point) in enumerate(zip(trials, points, strict=True))
@@ -126,6 +128,9 @@ class Silent(Listener):
             )
             and point not in points[:place]
         ]
+
+    def _minimised(self, name: str, trial: Trial) -> float:
+        return self.metrics[name].minimised(trial.metrics[name])
 
 
 class Log(Silent):
@@ -144,7 +149,7 @@ class Log(Silent):
     def trial_ended(self, trial: Trial) -> None:
         super().trial_ended(trial)
         ended = sum(self.counts.values())
-        took = written("trial_seconds", trial.metrics.get("trial_seconds", 0.0))
+        took = written(METRICS["trial_seconds"], trial.metrics.get("trial_seconds", 0.0))
         what = self.point(trial) if trial.complete else f"{trial.status}: {trial.error}"
         print(
             f"[{ended}/{self.planned}] trial {trial.id} ({trial.origin}) {what}, "
@@ -255,8 +260,3 @@ def listening(*, quiet: bool) -> Iterator[Silent]:
     live = Live(Console(stderr=True))
     with live.display:
         yield live
-
-
-def _minimised(name: str, trial: Trial) -> float:
-    value = trial.metrics[name]
-    return -value if METRICS[name].direction == "maximize" else value

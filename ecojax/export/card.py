@@ -9,7 +9,8 @@ from ecojax.export.label import unit_of
 from ecojax.frontier.chance import Chance
 from ecojax.frontier.intervals import NORMAL_95
 from ecojax.frontier.quantities import digits, joules, scale, written
-from ecojax.study import METRICS, Trial
+from ecojax.study import METRICS, Metric, Trial
+from ecojax.study.declarations import metrics_of
 from ecojax.tasks.description import Description
 
 NAMES_SHOWN = 20  # of classes and the like, written out
@@ -77,21 +78,24 @@ def _figures(
             )
     if qualities and not any(f"test_{name}" in metrics for name in qualities):
         yield f"test {_words(qualities[0])}", "not read"
-    chance = Chance.of(settings)
-    if chance is not None:
-        yield "accuracy of a guess", written("accuracy", chance.accuracy)
+    quality = _aimed_at(settings)
+    if quality.chance is not None:
+        yield f"{_words(quality.name)} of a guess", written(quality, quality.chance)
     yield f"energy per {_per(energy)}", f"{_interval(energy)} ({kind})"
     if energy.get("latency_ms") is not None:
-        yield f"latency of a batch of {energy['batch_size']}", written("latency_ms", energy["latency_ms"])
+        yield (
+            f"latency of a batch of {energy['batch_size']}",
+            written(METRICS["latency_ms"], energy["latency_ms"]),
+        )
     if "parameters" in metrics:
         yield "parameters", f"{metrics['parameters']:,.0f}"
     if "flops" in metrics:
         counted = trial.provenance.get("flops", "by XLA's count")
-        yield f"compute per inference, {_text(counted)}", written("flops", metrics["flops"])
+        yield f"compute per inference, {_text(counted)}", written(METRICS["flops"], metrics["flops"])
     if energy.get("train_energy_j") is not None:
         yield "energy of its training", f"{joules(energy['train_energy_j'])} ({kind})"
     if energy.get("train_seconds") is not None:
-        yield "time of its training", written("train_seconds", energy["train_seconds"])
+        yield "time of its training", written(METRICS["train_seconds"], energy["train_seconds"])
 
 
 def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any], samples: str) -> Iterable[str]:
@@ -118,7 +122,7 @@ def _energy(energy: Mapping[str, Any], settings: Mapping[str, Any], samples: str
             ("device", _text(energy["device"])),
             (
                 "windows",
-                f"{energy['windows']}, {written('train_seconds', energy['metered_seconds'])} metered",
+                f"{energy['windows']}, {written(METRICS['train_seconds'], energy['metered_seconds'])} metered",
             ),
             (
                 "interval wanted",
@@ -228,24 +232,24 @@ def _limits(
 
 
 def _at_chance(trial: Trial, settings: Mapping[str, Any]) -> Iterable[str]:
-    chance = Chance.of(settings)
-    if chance is not None and chance.is_beaten_by(trial) is False:
+    quality = _aimed_at(settings)
+    if quality.chance is not None and Chance(quality).is_beaten_by(trial) is False:
         yield (
-            "> **No better than chance.** Its validation accuracy is not significantly better than a guess's, "
-            f"{written('accuracy', chance.accuracy)} (exact binomial test, one-sided, 95 %)."
+            f"> **No better than chance.** Its validation {_words(quality.name)} is not significantly better than a "
+            f"guess's, {written(quality, quality.chance)} ({'exact binomial test, ' if quality.is_share else ''}"
+            "one-sided, 95 %)."
         )
 
 
 def _qualities(trial: Trial, settings: Mapping[str, Any]) -> list[str]:
-    """The metrics of what was learnt: the accuracy, and whatever else the search optimised and only training shows."""
-    wanted = dict.fromkeys(["accuracy", *(settings.get("objectives") or ())])
-    costs = ("train_energy_j", "train_seconds")
+    """The metrics of what was learnt: the quality, and whatever else the search optimised and only training shows."""
+    metrics = METRICS | metrics_of(settings)
+    wanted = dict.fromkeys([_aimed_at(settings).name, *(settings.get("objectives") or ())])
     return [
         name
         for name in wanted
         if name in trial.metrics
-        and name not in costs
-        and (name not in METRICS or METRICS[name].when == "trained")
+        and (name not in metrics or (metrics[name].when == "trained" and not metrics[name].is_cost))
     ]
 
 
@@ -280,9 +284,14 @@ def _interval(energy: Mapping[str, Any]) -> str:
     figure, half_width = energy[name], energy.get(f"{name}_ci95")
     if half_width is None or not math.isfinite(half_width):
         return f"{joules(figure)} (no interval: too few windows)"
-    unit = scale("energy_per_sample_j", [figure])
+    unit = scale(METRICS["energy_per_sample_j"], [figure])
     places = max(digits(figure * unit.factor), min(digits(half_width * unit.factor) - 2, 6))
     return f"{figure * unit.factor:.{places}f} ± {half_width * unit.factor:.{places}f} {unit.unit} (95 % interval)"
+
+
+def _aimed_at(settings: Mapping[str, Any]) -> Metric:
+    """The quality of a study."""
+    return next(iter(metrics_of(settings).values()))
 
 
 def _size(settings: Mapping[str, Any], part: str) -> int | None:

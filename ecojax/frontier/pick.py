@@ -10,15 +10,11 @@ from typing import Protocol
 from ecojax.errors import InputError
 from ecojax.frontier.chance import Chance
 from ecojax.frontier.intervals import with_interval
-from ecojax.frontier.quantities import quantity, scale, written
+from ecojax.frontier.quantities import scale, written
 from ecojax.spelling import did_you_mean
-from ecojax.study import METRICS, Trial, selectable
+from ecojax.study import Metric, Trial, selectable
 
 NAMES = ("best", "knee", "cheapest")
-GRAMMAR = (
-    "pick knee, best, cheapest, a trial's id, or bounds such as 'accuracy>=0.6' "
-    "or 'accuracy>=0.6, energy_per_sample_j<=1e-4'"
-)
 
 _CONDITION = re.compile(r"(\w+)\s*(>=|<=|>|<)\s*(.+)")
 _HOLDS = {
@@ -36,6 +32,14 @@ class Pickable(Protocol):
     objectives: list[str]
     trials: list[Trial]
     chance: Chance | None
+    metrics: dict[str, Metric]
+
+    @property
+    def quality(self) -> Metric: ...
+
+    def metric(self, name: str) -> Metric: ...
+
+    def is_cost(self, name: str) -> bool: ...
 
     def frontier(self) -> list[Trial]: ...
 
@@ -50,7 +54,7 @@ class Pickable(Protocol):
 
 @dataclass(frozen=True)
 class Condition:
-    """A bound on a metric: `accuracy >= 0.6`. A metric that a trial has not recorded does not satisfy it."""
+    """A bound on a metric: `latency_ms <= 2`. A metric that a trial has not recorded does not satisfy it."""
 
     metric: str
     sign: str
@@ -63,9 +67,9 @@ class Condition:
         return self.metric in trial.metrics and _HOLDS[self.sign](trial.metrics[self.metric], self.bound)
 
 
-def conditions(text: str) -> list[Condition]:
+def conditions(text: str, study: Pickable) -> list[Condition]:
     """The bounds in `text`, parted by commas or "and". Raises `InputError` for malformed text or metrics."""
-    return [_condition(part.strip(), text) for part in re.split(r",|\band\b", text)]
+    return [_condition(part.strip(), text, study) for part in re.split(r",|\band\b", text)]
 
 
 def satisfying(trials: Sequence[Trial], wanted: Sequence[Condition], kind: str) -> list[Trial]:
@@ -96,14 +100,14 @@ def in_words(study: Pickable, text: str, trial: Trial) -> str:
 
     "cheapest: trial 37, accuracy 96.5 ± 2.3 %, energy 256 ± 3 nJ; cheaper but no better than chance: trial 12"
     """
-    names = dict.fromkeys([*study.objectives, "accuracy", "test_accuracy"])
-    figures = [_figure(name, trial) for name in names if name in trial.metrics]
+    names = dict.fromkeys([*study.objectives, study.quality.name, f"test_{study.quality.name}"])
+    figures = [_figure(study, name, trial) for name in names if name in trial.metrics]
     said = f"{text.strip()}: trial {trial.id}, {', '.join(figures)}"
     if study.chance is None:
         return said
-    level = written("accuracy", study.chance.accuracy)
+    level = written(study.quality, study.chance.level)
     if study.better_than_chance(trial) is False:
-        return f"{said}; warning: its accuracy is not significantly better than chance ({level})"
+        return f"{said}; warning: its {study.quality.said.short} is not significantly better than chance ({level})"
     cost = _cost(study)
     if text.strip() == "cheapest":
         passed = [
@@ -119,9 +123,10 @@ def in_words(study: Pickable, text: str, trial: Trial) -> str:
     return said
 
 
-def _figure(name: str, trial: Trial) -> str:
-    unit = scale(name, [trial.metrics[name]])
-    return f"{quantity(name).short} {with_interval(name, trial.metrics, unit)} {unit.unit}".rstrip()
+def _figure(study: Pickable, name: str, trial: Trial) -> str:
+    metric = study.metric(name)
+    unit = scale(metric, [trial.metrics[name]])
+    return f"{metric.said.short} {with_interval(metric, trial.metrics, unit)} {unit.unit}".rstrip()
 
 
 def _member(study: Pickable, text: str) -> Trial:
@@ -131,9 +136,9 @@ def _member(study: Pickable, text: str) -> Trial:
         return study.knee()
     if text == "cheapest":
         return _cheapest(study, study.require_frontier())
-    wanted = conditions(text)
+    wanted = conditions(text, study)
     left = satisfying(study.require_frontier(), wanted, "frontier model")
-    spends = any(METRICS[condition.metric].direction == "minimize" for condition in wanted)
+    spends = any(study.is_cost(condition.metric) for condition in wanted)
     return left[0] if spends else _cheapest(study, left)
 
 
@@ -143,8 +148,10 @@ def _cheapest(study: Pickable, members: Sequence[Trial]) -> Trial:
 
 
 def _cost(study: Pickable) -> str:
-    costs = [name for name in study.objectives if METRICS[name].direction == "minimize"]
-    return costs[0] if costs else "energy_per_sample_j"
+    """The first objective that is a cost, or else the energy of an inference."""
+    energies = (name for name, metric in study.metrics.items() if metric.is_inference_energy)
+    costs = (name for name in (*study.objectives, *energies) if study.is_cost(name))
+    return next(costs, "energy_per_sample_j")
 
 
 def _by_id(study: Pickable, id_: int) -> Trial:
@@ -162,16 +169,24 @@ def _offer(study: Pickable) -> str:
     return f"its frontier holds trials {members}" if members else "it has no frontier yet"
 
 
-def _condition(part: str, text: str) -> Condition:
+def _grammar(study: Pickable) -> str:
+    """What can be picked, with bounds on this study's quality and its cost as examples."""
+    quality, cost = study.quality, _cost(study)
+    reached = f"{quality.name}{'>=0.6' if quality.direction == 'maximize' else '<=10'}"
+    within = f"{cost}<={'1e-4' if study.metric(cost).unit == 'J' else '1'}"
+    return f"pick knee, best, cheapest, a trial's id, or bounds such as '{reached}' or '{reached}, {within}'"
+
+
+def _condition(part: str, text: str, study: Pickable) -> Condition:
     match = _CONDITION.fullmatch(part)
     if match is None:
-        raise InputError(f"cannot read the pick '{text}'{did_you_mean(part, NAMES)}; {GRAMMAR}")
+        raise InputError(f"cannot read the pick '{text}'{did_you_mean(part, NAMES)}; {_grammar(study)}")
     metric, sign, written = match.groups()
-    known = selectable(metric, f"the pick '{text}'")
+    known = selectable(metric, f"the pick '{text}'", study.metrics)
     try:
         bound = known.bound(written, sign)
     except ValueError as error:
-        raise InputError(f"cannot read the pick '{text}': {error}; {GRAMMAR}") from None
+        raise InputError(f"cannot read the pick '{text}': {error}; {_grammar(study)}") from None
     return Condition(metric, sign, bound)
 
 

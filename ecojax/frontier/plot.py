@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
 from ecojax.frontier.intervals import half_width_95
-from ecojax.frontier.quantities import quantity, scale, written
+from ecojax.frontier.quantities import scale, written
 from ecojax.frontier.repeats import by_configuration, merged, repeats
 from ecojax.frontier.study import Study
-from ecojax.study import METRICS, Trial
+from ecojax.study import Trial
 from ecojax.wording import option
 from ecojax.writable import obstacle
 
@@ -90,7 +90,7 @@ def draw(study: Study) -> "Figure":
 def _over_cost(axes: "Axes", study: Study) -> None:
     # With two costs the first objective stays upright.
     up, across = study.objectives[:2]
-    if METRICS[across].direction == "maximize":
+    if study.metrics[across].direction == "maximize" or across == study.quality.name:
         up, across = across, up
     x, y = _Axis(study, across), _Axis(study, up)
     members = sorted(study.frontier(), key=lambda trial: trial.metrics[across])
@@ -100,7 +100,7 @@ def _over_cost(axes: "Axes", study: Study) -> None:
     x.dress(axes, "x")
     y.dress(axes, "y")
     # The side of the frontier that is towards the ideal holds no points.
-    _label(axes, members, x, y, above=METRICS[up].direction == "maximize")
+    _label(axes, members, x, y, above=y.metric.direction == "maximize")
 
 
 def _draw_frontier(axes: "Axes", study: Study, members: Sequence[Trial], x: "_Axis", y: "_Axis") -> None:
@@ -138,14 +138,14 @@ def _draw_frontier(axes: "Axes", study: Study, members: Sequence[Trial], x: "_Ax
             label=f"no better than chance ({len(at_chance)})",
             zorder=3.5,
         )
-        if y.metric == "accuracy" and study.chance is not None:
-            level = study.chance.accuracy
+        if y.metric == study.quality and study.chance is not None:
+            level = study.chance.level
             axes.axhline(
                 y.at(level),
                 color=_OTHERS,
                 linestyle=":",
                 linewidth=1,
-                label=f"chance ({written('accuracy', level)})",
+                label=f"chance ({written(y.metric, level)})",
             )
     knee = study.knee()
     axes.plot(
@@ -185,9 +185,9 @@ def _over_trials(axes: "Axes", study: Study) -> None:
     y = _Axis(study, study.objectives[0])
     trials = study.feasible()
     values = y.values(trials)
-    best = max if METRICS[y.metric].direction == "maximize" else min
+    best = max if y.metric.direction == "maximize" else min
     so_far = [
-        best(y.values([merged(group) for group in by_configuration(trials[: count + 1])]))
+        best(y.values([merged(group, study.metrics) for group in by_configuration(trials[: count + 1])]))
         for count in range(len(trials))
     ]
     axes.plot([t.id for t in trials], values, "o", markersize=4, color=_OTHERS, label="trials")
@@ -228,19 +228,17 @@ def _infeasible(study: Study) -> list[Trial]:
 class _Axis:
     """One metric along one axis: its unit, its values, how its axis is labelled."""
 
-    def __init__(self, study: Study, metric: str):
-        self.metric = metric
-        self._provenance = study.provenance(metric) or ""
+    def __init__(self, study: Study, name: str):
+        self.metric = study.metrics[name]
+        self._provenance = study.provenance(name) or ""
         batch = study.settings.get("inference_batch")
-        self._batch = (
-            f" at batch {batch}" if batch and metric in ("energy_per_sample_j", "latency_ms") else ""
-        )
-        values = [trial.metrics[metric] for trial in study.complete()]
-        self._scale = scale(metric, values)
-        self.log = METRICS[metric].direction == "minimize" and min(values) > 0
+        self._batch = f" at batch {batch}" if batch and self.metric.when == "metered" else ""
+        values = [trial.metrics[name] for trial in study.complete()]
+        self._scale = scale(self.metric, values)
+        self.log = self.metric.direction == "minimize" and min(values) > 0
 
     def values(self, trials: Sequence[Trial]) -> list[float]:
-        return [self.at(trial.metrics[self.metric]) for trial in trials]
+        return [self.at(trial.metrics[self.metric.name]) for trial in trials]
 
     def at(self, value: float) -> float:
         """Where a value of the metric stands on the axis."""
@@ -272,7 +270,7 @@ class _Axis:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
         unit = f" ({self._scale.unit})" if self._scale.unit else ""
-        label = f"{quantity(self.metric).long}{self._batch}{unit}"
+        label = f"{self.metric.said.long}{self._batch}{unit}"
         if self._provenance not in ("", "computed"):
             label += "\n" + textwrap.fill(self._provenance, 90 if side == "x" else 56)
         axis.set_label_text(label)

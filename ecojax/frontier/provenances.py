@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecojax.errors import InputError
-from ecojax.study import Trial
+from ecojax.study import Metric, Trial
 
 if TYPE_CHECKING:
     from ecojax.energy import Provenance
 
-# the detail of a trial that holds a metric's provenance in full
-_RECORDED_IN = {"energy_per_sample_j": "energy", "train_energy_j": "train_energy"}
 _MEANWHILE = re.compile(r"(?:, with [^,]+ meanwhile)+$")  # older studies said so in the provenance
 
 
-def provenances(trials: Sequence[Trial], metric: str) -> list[str]:
+def provenances(trials: Sequence[Trial], metric: Metric) -> list[str]:
     """The provenances of a metric, of which figures of two do not compare, as text; each as the earliest trial has it.
 
     A text that stands for several boards of one model names none of them.
@@ -24,7 +22,9 @@ def provenances(trials: Sequence[Trial], metric: str) -> list[str]:
 
     found: list[tuple[str, Provenance | None, set[str]]] = []
     for text, recorded in dict.fromkeys(
-        (_text(trial, metric), _recorded(trial, metric)) for trial in trials if metric in trial.metrics
+        (_text(trial, metric.name), _recorded(trial, metric))
+        for trial in trials
+        if metric.name in trial.metrics
     ):
         for known, of_known, texts in found:
             if recorded is not None and of_known is not None:
@@ -43,10 +43,12 @@ def _text(trial: Trial, metric: str) -> str:
     return _MEANWHILE.sub("", trial.provenance.get(metric, "computed"))
 
 
-def _recorded(trial: Trial, metric: str) -> "Provenance | None":
+def _recorded(trial: Trial, metric: Metric) -> "Provenance | None":
+    """The provenance in full, where the trial has it among its details."""
     from ecojax.energy import Provenance
 
-    detail = trial.details.get(_RECORDED_IN.get(metric, ""))
+    name = "energy" if metric.is_inference_energy else metric.name.removesuffix("_j")
+    detail = trial.details.get(name)
     record = detail.get("provenance") if isinstance(detail, dict) else None
     try:
         return Provenance.from_dict(record) if isinstance(record, dict) else None

@@ -1,27 +1,13 @@
-"""How a metric is written for people: its name in words, its unit, and the prefix that suits its size."""
+"""Figures as people write them: digits, units, and the prefix that suits their size."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ecojax.study import METRICS
+from ecojax.study import Metric
 
 _ROUNDING = 1 + 5e-4  # what is shown with three digits as 1000 counts as 1000
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A metric in words.
-
-    short: for the head of a column. long: for an axis. `unit_size` is one of the metric's own units in `unit`.
-    """
-
-    short: str
-    long: str
-    unit: str = ""
-    unit_size: float = 1.0
-    prefixed: bool = True
 
 
 @dataclass(frozen=True)
@@ -32,27 +18,9 @@ class Scale:
     unit: str
 
 
-_QUANTITIES = {
-    "accuracy": Quantity("accuracy", "validation accuracy", "%", 100, prefixed=False),
-    "test_accuracy": Quantity("test", "test accuracy", "%", 100, prefixed=False),
-    "energy_per_sample_j": Quantity("energy", "energy per inference", "J"),
-    "latency_ms": Quantity("latency", "latency of a batch", "s", 1e-3),
-    "parameters": Quantity("params", "parameters"),
-    "flops": Quantity("compute", "compute per inference", "FLOP"),
-    "train_energy_j": Quantity("training", "energy of training", "J"),
-    "train_seconds": Quantity("training", "time of training", "s", prefixed=False),
-}
-
-
-def quantity(metric: str) -> Quantity:
-    """How `metric` is written; one that has no words of its own keeps its name and unit."""
-    unit = METRICS[metric].unit if metric in METRICS else ""
-    return _QUANTITIES.get(metric, Quantity(metric, metric.replace("_", " "), unit, prefixed=False))
-
-
-def scale(metric: str, values: Iterable[float]) -> Scale:
+def scale(metric: Metric, values: Iterable[float]) -> Scale:
     """One unit for many values of `metric`: the one that puts their median between 1 and 1000."""
-    words = quantity(metric)
+    words = metric.said
     sizes = sorted(abs(value) * words.unit_size for value in values if math.isfinite(value) and value)
     power = _power(sizes[len(sizes) // 2]) if words.prefixed and sizes else 0
     return Scale(words.unit_size * 10.0**-power, _PREFIXES[power] + words.unit)
@@ -63,7 +31,7 @@ def digits(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(abs(value) * _ROUNDING))) if value else 0
 
 
-def written(metric: str, value: float) -> str:
+def written(metric: Metric, value: float) -> str:
     """A value of `metric` to three digits in a unit that suits it: "41.3 µJ", "97.4 %"."""
     unit = scale(metric, [value])
     return _written(value * unit.factor, unit.unit)

@@ -5,12 +5,12 @@ The spread of a mean is what its trials differ by, and never less than what each
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ecojax.frontier.intervals import NORMAL_95
 from ecojax.space import identity
-from ecojax.study import METRICS, Trial
+from ecojax.study import Metric, Trial
 
 REPEATS = "repeats"
 
@@ -23,25 +23,26 @@ def by_configuration(trials: Iterable[Trial]) -> list[list[Trial]]:
     return list(groups.values())
 
 
-def merged(trials: Sequence[Trial]) -> Trial:
+def merged(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> Trial:
     """Complete trials of one configuration as one: the first of them, with figures of all.
 
     What a search can optimise counts by its mean over the trials that recorded it; `repeats` says how many trials there
-    are. `energy_per_sample_j_ci95` covers the mean, by Student's t of the differences between the trials or by the
-    trials' own intervals, whichever is wider. `accuracy_se` adds the differences' to that of the validation samples,
-    which all trials share and repeats do not reduce; `accuracy_ci95` is its interval, with Student's t for the
-    differences. Every other figure, `test_accuracy` above all, is the first
-    trial's own, and so are its id, seed and weights. A single trial is given back as it is.
+    are. Where the trials state an interval of their own (`..._ci95`), the mean's is by Student's t of the differences
+    between them or by their own intervals, whichever is wider. Where they state a standard error (`..._se`), it is of
+    the validation split, which all trials share and repeats do not reduce: the differences' is added to it, and the
+    interval is Student's t for the differences with the normal distribution for the split. Every other figure, those
+    of the test split above all, is the first trial's own, and so are its id, seed and weights. A single trial is given
+    back as it is.
     """
     first = trials[0]
     if len(trials) == 1:
         return first
     figures: dict[str, float] = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         values = [trial.metrics[name] for trial in trials if name in trial.metrics]
         if metric.objective and values:
             figures[name] = statistics.fmean(values)
-            figures |= _spread(name, values, trials)
+            figures |= _spread(metric, values, trials)
     return replace(first, metrics={**first.metrics, **figures, REPEATS: len(trials)})
 
 
@@ -50,25 +51,29 @@ def repeats(trial: Trial) -> int:
     return int(trial.metrics.get(REPEATS, 1))
 
 
-def _spread(name: str, values: Sequence[float], trials: Sequence[Trial]) -> dict[str, float]:
-    """The spread of the mean of `values`, under the name that it has among the metrics; nothing where it has none."""
+def _spread(metric: Metric, values: Sequence[float], trials: Sequence[Trial]) -> dict[str, float]:
+    """The spread of the mean of `values`, under the names that it has among the metrics; nothing where it has none."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return {}
     from ecojax.energy import half_width_95
 
     between = statistics.stdev(values) / math.sqrt(len(values))
-    if name == "energy_per_sample_j":
-        own = _recorded("energy_per_sample_j_ci95", trials)
+    interval = next((name for name in metric.spread if name.endswith("_ci95")), None)
+    error = next((name for name in metric.spread if name.endswith("_se")), None)
+    if error is None:
+        if interval is None:
+            return {}
+        own = _recorded(interval, trials)
         within = math.sqrt(sum(half**2 for half in own)) / len(own) if own else 0.0
-        return {"energy_per_sample_j_ci95": max(half_width_95(values), within)}
-    if name == "accuracy":
-        own = _recorded("accuracy_se", trials)
-        samples = statistics.fmean(own) if own else 0.0
-        return {
-            "accuracy_se": math.hypot(between, samples),
-            "accuracy_ci95": math.hypot(half_width_95(values), NORMAL_95 * samples),
-        }
-    return {f"{name}_se": between} if f"{name}_se" in METRICS else {}
+        return {interval: max(half_width_95(values), within)}
+    if interval is None:
+        return {error: between}
+    own = _recorded(error, trials)
+    shared = statistics.fmean(own) if own else 0.0
+    return {
+        error: math.hypot(between, shared),
+        interval: math.hypot(half_width_95(values), NORMAL_95 * shared),
+    }
 
 
 def _recorded(name: str, trials: Sequence[Trial]) -> list[float]:

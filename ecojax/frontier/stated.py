@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecojax.errors import InputError, StudyError
 from ecojax.space.tables import explain
-from ecojax.study import METRICS, Trial
-from ecojax.study.metrics import declare, from_records, objective
+from ecojax.study import Metric, Trial
+from ecojax.study.declarations import metrics_of, objective
 
 LARGEST = 1e100  # of a figure: its square, and a sum of many, are numbers still
-SHARES = ("accuracy", "test_accuracy")
 
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Bounds = dict[Literal["min", "max"], Finite]
@@ -44,6 +43,7 @@ class _Stated(BaseModel):
     dataset_source: str | None = None
     seed: int | None = None
     inference_batch: Annotated[int, Field(ge=1)] | None = None
+    metrics: list[dict[str, Any]] | None = None
     chance_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     splits: dict[str, _Part | int | str | None] = {}
     space_records: list[_Named] = []
@@ -52,34 +52,30 @@ class _Stated(BaseModel):
     earlier_spaces: list[_Earlier] = []
     versions: dict[str, str] = {}
 
-    @field_validator("objectives", "constraints")
-    @classmethod
-    def _known(cls, names: Any) -> Any:
-        for name in names or ():
-            if name not in METRICS:
-                raise ValueError(f"'{name}' is no metric of this ecojax")
-        return names
-
 
 def check(folder: Path | str, settings: Mapping[str, Any]) -> None:
     """Raises `StudyError` naming the study and the setting that makes no sense."""
     try:
-        declare(from_records(settings.get("task_metrics") or ()))
-        objectives = _Stated.model_validate(dict(settings)).objectives
-        for name in objectives:
-            objective(name)
+        stated = _Stated.model_validate(dict(settings))
+        metrics = metrics_of(settings)
+        for key, names in (("objectives", stated.objectives), ("constraints", stated.constraints or {})):
+            for name in names:
+                if name not in metrics:
+                    raise InputError(f"{key}: '{name}' is no metric of this study")
+        for name in stated.objectives:
+            objective(name, metrics)
     except ValidationError as error:
         raise _damaged(folder, explain(error)) from None
-    except (InputError, TypeError) as error:
+    except (InputError, ValueError) as error:
         raise _damaged(folder, str(error)) from None
 
 
-def check_figures(folder: Path | str, trials: Iterable[Trial]) -> None:
+def check_figures(folder: Path | str, trials: Iterable[Trial], metrics: Mapping[str, Metric]) -> None:
     """Raises `StudyError` naming the study, the trial and the figure that makes no sense."""
     for trial in trials:
         for name, value in trial.metrics.items():
             if (math.isfinite(value) and abs(value) > LARGEST) or (
-                name in SHARES and math.isfinite(value) and not 0 <= value <= 1
+                name in metrics and metrics[name].is_share and math.isfinite(value) and not 0 <= value <= 1
             ):
                 raise _damaged(folder, f"{name} = {value!r} of trial {trial.id} is no figure of a model")
 

@@ -10,30 +10,18 @@ from ecojax.errors import FruitlessError, InputError
 from ecojax.frontier.chance import Chance
 from ecojax.frontier.pick import NAMES, conditions, pick, satisfying
 from ecojax.frontier.provenances import provenances
-from ecojax.frontier.quantities import quantity, written
+from ecojax.frontier.quantities import written
 from ecojax.frontier.reasons import bounds_of, why_none
 from ecojax.frontier.repeats import by_configuration, merged
 from ecojax.frontier.stated import check, check_figures
 from ecojax.install import how_to_install
-from ecojax.study import METRICS, Status, StudyStore, Trial, selectable
+from ecojax.study import Metric, Status, StudyStore, Trial, selectable
+from ecojax.study.declarations import metrics_of, presumed
 from ecojax.wording import option
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-# What scripts may rely on, in this order; whatever else a trial has recorded follows.
-CONTRACT = (
-    "accuracy",
-    "test_accuracy",
-    "energy_per_sample_j",
-    "energy_per_sample_j_ci95",
-    "latency_ms",
-    "parameters",
-    "flops",
-    "train_energy_j",
-    "train_seconds",
-)
 
 
 class Study:
@@ -43,6 +31,7 @@ class Study:
     settings: what the search was started with.
     trials: all trials by id, failed and running ones too.
     objectives: names of metrics, in the order the search was given them.
+    metrics: what its trials record, by name; the first is the quality.
     constraints: bounds that a member of the frontier meets, as {metric: {"min" and/or "max": bound}}.
     chance: what a guess is worth; None where the study does not say.
     """
@@ -55,7 +44,8 @@ class Study:
         self.trials = list(trials)
         self.objectives: list[str] = list(self.settings["objectives"])
         self.constraints: dict[str, dict[str, float]] = dict(self.settings.get("constraints") or {})
-        self.chance = Chance.of(self.settings)
+        self.metrics: dict[str, Metric] = metrics_of(self.settings)
+        self.chance = None if self.quality.chance is None else Chance(self.quality)
 
     @classmethod
     def open(cls, folder: Path | str) -> "Study":
@@ -78,6 +68,19 @@ class Study:
         dataset = self.settings.get("dataset_title") or self.settings.get("dataset")
         return f"{self.name} · {dataset}" if dataset else self.name
 
+    @property
+    def quality(self) -> Metric:
+        """The metric that a training aims at."""
+        return next(iter(self.metrics.values()))
+
+    def metric(self, name: str) -> Metric:
+        """The declaration of a metric; of one that nobody has declared, what its name tells."""
+        return self.metrics.get(name) or presumed(name)
+
+    def is_cost(self, name: str) -> bool:
+        """Whether less of a metric is cheaper, and not better."""
+        return name != self.quality.name and self.metric(name).is_cost
+
     # Which trials
 
     def counts(self) -> dict[str, int]:
@@ -89,7 +92,7 @@ class Study:
         """The trials that ended well, by id; they may exceed a constraint. Raises `StudyError` for damaged figures."""
         complete = [trial for trial in self.trials if trial.complete]
         if not self._checked:
-            check_figures(self.path, complete)
+            check_figures(self.path, complete, self.metrics)
             self._checked = True
         return complete
 
@@ -105,7 +108,7 @@ class Study:
         `repeats` (see `ecojax.frontier.repeats.merged`).
         """
         groups = [list(filter(self._finite, group)) for group in self._feasible_groups()]
-        return [merged(group) for group in groups if group]
+        return [merged(group, self.metrics) for group in groups if group]
 
     def _finite(self, trial: Trial) -> bool:
         return all(math.isfinite(trial.metrics.get(name, math.nan)) for name in self.objectives)
@@ -116,9 +119,9 @@ class Study:
         return next((group for group in groups if trial.id in [one.id for one in group]), [])
 
     def better_than_chance(self, trial: Trial) -> bool | None:
-        """Whether the accuracy of `trial` is significantly better than a guess's (one-sided, 95 %, exact binomial).
+        """Whether the quality of `trial` is significantly better than chance (one-sided, 95 %).
 
-        None where the study does not say what a guess is worth, or the trial has no accuracy.
+        None where the study does not say what chance gives, or the trial has no quality.
         """
         return None if self.chance is None else self.chance.is_beaten_by(trial)
 
@@ -156,7 +159,7 @@ class Study:
 
     def why_no_frontier(self) -> str | None:
         """Why there is no frontier: how the trials failed, or which bound how many of them break; else None."""
-        return None if self.frontier() else why_none(self.trials, self.constraints)
+        return None if self.frontier() else why_none(self.trials, self.constraints, self.metrics)
 
     def require_frontier(self) -> list[Trial]:
         """The frontier. Raises `FruitlessError` saying why when it is empty."""
@@ -170,7 +173,7 @@ class Study:
     # Which one
 
     def knee(self) -> Trial:
-        """The frontier's member after which accuracy gets expensive: the one that gains most on both objectives.
+        """The frontier's member after which quality gets expensive: the one that gains most on both objectives.
 
         It lies farthest from the line between the frontier's two extremes, towards the ideal, with every objective
         scaled to [0, 1] (see `ecojax.frontier.knee`). Costs are taken as they are, not by their logarithm: a joule
@@ -183,8 +186,9 @@ class Study:
         members = self.beyond_chance(self.require_frontier())
         return members[knee(self._minimised(members))]
 
-    def best(self, metric: str = "accuracy", where: str | None = None) -> Trial:
-        """The feasible trial with the best `metric`, among those that satisfy `where`; of several, one on the frontier.
+    def best(self, metric: str | None = None, where: str | None = None) -> Trial:
+        """The feasible trial with the best `metric`, by default the quality, among those that satisfy `where`; of
+        several, one on the frontier.
 
         Repeats count by their mean, and it is as `frontier` gives it. Trials that are no better than chance do not
         count while there are others.
@@ -192,17 +196,16 @@ class Study:
         `where` holds bounds as `pick` takes them: "energy_per_sample_j<=1e-4". Raises `InputError` for an unknown
         metric, malformed bounds, and when no trial satisfies them.
         """
-        selectable(metric, "best")
+        metric = self.quality.name if metric is None else metric
+        minimised = selectable(metric, "best", self.metrics).minimised
         self.require_frontier()
-        trials = satisfying(self.configurations(), conditions(where) if where else [], "trial")
+        trials = satisfying(self.configurations(), conditions(where, self) if where else [], "trial")
         recorded = [trial for trial in trials if metric in trial.metrics]
         if not recorded:
             raise InputError(f"no trial of study '{self.name}' has a {metric} on record")
         recorded = self.beyond_chance(recorded)
         members = {trial.id for trial in self.frontier()}
-        return min(
-            recorded, key=lambda t: (METRICS[metric].minimised(t.metrics[metric]), t.id not in members, t.id)
-        )
+        return min(recorded, key=lambda t: (minimised(t.metrics[metric]), t.id not in members, t.id))
 
     def pick(self, text: str) -> Trial:
         """The trial that `text` asks for, as it was recorded.
@@ -214,12 +217,12 @@ class Study:
         - `best`: the frontier's best in the first objective.
         - `cheapest`: the frontier's least in the first objective that is a cost.
         - `17`: trial 17, on the frontier or not, if it is complete.
-        - `accuracy>=0.6`: the cheapest of the frontier's members that reach it.
+        - a bound on the quality, as in "accuracy>=0.6": the cheapest of the frontier's members that reach it.
         - `energy_per_sample_j<=1e-4`: the best of the frontier's members that stay within it.
         - several bounds, parted by commas or "and": the best of those that meet all, if one bounds a cost, and the
           cheapest otherwise.
 
-        The cheapest is that of the members whose accuracy is significantly better than chance, while there are any.
+        The cheapest is that of the members whose quality is significantly better than chance, while there are any.
 
         Raises `InputError` for anything else, and when nothing matches, naming what the frontier offers.
         """
@@ -228,33 +231,43 @@ class Study:
     # How good
 
     def hypervolume_reference(self) -> dict[str, float] | None:
-        """The point that the hypervolume is measured from: accuracy at chance, and the worst of every cost.
+        """The point that the hypervolume is measured from: the quality at chance, and the worst of every cost.
 
-        Chance is 0 where the study does not say what it is. The worst is over all feasible configurations, in the
-        metrics' units; None when there is none.
+        Where the study does not say what chance is, it is the worst that there can be of what is maximised, and
+        otherwise the worst of all feasible configurations, in the metrics' units; None when there is none.
         """
         trials = self.configurations()
         if not trials:
             return None
-        chance = 0.0 if self.chance is None else self.chance.accuracy
-        return {
-            name: chance
-            if METRICS[name].direction == "maximize"
-            else max(trial.metrics.get(name, 0.0) for trial in trials)
-            for name in self.objectives
-        }
+        return {name: self._worst(self.metrics[name], trials) for name in self.objectives}
+
+    def _worst(self, metric: Metric, trials: Sequence[Trial]) -> float:
+        if metric.chance is not None:
+            return metric.chance
+        if metric.direction == "maximize" and math.isfinite(metric.least):
+            return metric.least
+        recorded = (trial.metrics.get(metric.name, 0.0) for trial in trials)
+        return min(recorded) if metric.direction == "maximize" else max(recorded)
+
+    def _ideal(self, metric: Metric) -> float:
+        """The best value that there can be, or that there is where that has no end; minimised."""
+        ideal = metric.minimised(metric.best)
+        if math.isinf(ideal):
+            ideal = min(metric.minimised(trial.metrics[metric.name]) for trial in self.configurations())
+        return ideal
 
     def hypervolume(self, reference: Mapping[str, float] | None = None) -> float | None:
         """The share of the box between perfection and the reference that the frontier dominates, in [0, 1].
 
-        Perfection is accuracy 1 at no cost. Give a `reference` like `hypervolume_reference()`'s to compare
-        studies: by default each is measured from its own. None when no feasible trial is complete, and when no member
-        is better in every objective than the study's own reference, as with a single trial, whose cost is also the
-        worst: `hypervolume_obstacle()` says so. Raises `InputError` for a reference at perfection.
+        Perfection is the best that there can be of every objective, as a share of 1 at no cost; of one without an end,
+        the best on record. Give a `reference` like `hypervolume_reference()`'s to compare studies: by default each is
+        measured from its own. None when no feasible trial is complete, and when no member is better in every objective
+        than the study's own reference, as with a single trial, whose cost is also the worst: `hypervolume_obstacle()`
+        says so. Raises `InputError` for a reference at perfection.
         """
         own = reference is None
         reference = self.hypervolume_reference() if reference is None else reference
-        if reference is None or (own and reference.get("accuracy", 0.0) >= 1):
+        if reference is None:
             return None
         import numpy as np
 
@@ -262,14 +275,18 @@ class Study:
 
         axes = []
         for name, values in zip(self.objectives, self._minimised(self.frontier()).T, strict=True):
-            if METRICS[name].direction == "maximize":
-                if reference[name] >= 1:
-                    raise InputError(
-                        f"the reference {name} = {reference[name]:g} leaves no box; give less than 1"
-                    )
-                axes.append((1 + values) / (1 - reference[name]))
-            else:
-                axes.append(values / (reference[name] or 1.0))
+            metric = self.metrics[name]
+            ideal = self._ideal(metric)
+            width = metric.minimised(reference[name]) - ideal
+            if width <= 0 and (metric.direction == "maximize" or metric.chance is not None):
+                if own:
+                    return None
+                side = "less" if metric.direction == "maximize" else "more"
+                raise InputError(
+                    f"the reference {name} = {reference[name]:g} leaves no box; give {side} than "
+                    f"{metric.minimised(ideal):g}"
+                )
+            axes.append((values - ideal) / (width if width > 0 else 1.0))
         volume = hypervolume(np.stack(axes, axis=1), np.ones(len(axes)))
         return None if own and volume == 0 else volume
 
@@ -281,8 +298,9 @@ class Study:
         if reference is None:
             return "no feasible trial is complete"
         corner = " and ".join(
-            f"{quantity(name).short} {'above' if METRICS[name].direction == 'maximize' else 'below'} "
-            f"{written(name, bound)}"
+            f"{self.metrics[name].said.short} "
+            f"{'above' if self.metrics[name].direction == 'maximize' else 'below'} "
+            f"{written(self.metrics[name], bound)}"
             for name, bound in reference.items()
         )
         return f"no member has {corner}, the corner that it is measured from"
@@ -297,34 +315,36 @@ class Study:
 
     def provenances(self, metric: str) -> list[str]:
         """Those of the complete trials, of which figures of two do not compare; boards of one model count as one."""
-        return provenances(self.complete(), metric)
+        return provenances(self.complete(), self.metric(metric))
 
     # In other forms
 
     def summary(self) -> dict[str, Any]:
         """The frontier and what it rests on, in plain values: the contract of `ecojax frontier --format json`.
 
-        Metrics are in the units of `ecojax.study.METRICS`; what a trial has not recorded, or not as a finite number,
+        Metrics are in the units of `metrics`; what a trial has not recorded, or not as a finite number,
         is None.
         """
         frontier = self.frontier()
-        names = metric_names(frontier)
+        names = self.metric_names(frontier)
         return {
             "study": self.name,
             "dataset": self.settings.get("dataset"),
             "seed": self.settings.get("seed"),
             "trials": self.counts(),
             "objectives": [
-                {"name": name, "direction": METRICS[name].direction, "provenance": self.provenance(name)}
+                {"name": name, "direction": self.metrics[name].direction, "provenance": self.provenance(name)}
                 for name in self.objectives
             ],
-            "constraints": [bound.to_dict() for bound in bounds_of(self.constraints, self.complete())],
+            "constraints": [
+                bound.to_dict() for bound in bounds_of(self.constraints, self.complete(), self.metrics)
+            ],
             "stopped": self.settings.get("stopped"),
             "no_frontier": self.why_no_frontier(),
             "hypervolume": self.hypervolume(),
             "hypervolume_reference": self.hypervolume_reference(),
             "hypervolume_obstacle": self.hypervolume_obstacle(),
-            "chance_accuracy": None if self.chance is None else self.chance.accuracy,
+            f"chance_{self.quality.name}": self.quality.chance,
             "picks": {text: self.pick(text).id for text in NAMES} if frontier else {},
             "frontier": [
                 {
@@ -347,7 +367,7 @@ class Study:
         except ImportError:
             raise InputError(f"to_dataframe() needs pandas; run {how_to_install('pandas')}") from None
         members = {trial.id for trial in self.frontier()}
-        names = metric_names(self.trials)
+        names = self.metric_names(self.trials)
         return pd.DataFrame(
             [
                 {
@@ -362,22 +382,23 @@ class Study:
             ]
         )
 
+    def metric_names(self, trials: Sequence[Trial]) -> list[str]:
+        """The contract's metrics, then all others that `trials` have recorded, in a stable order."""
+        recorded = {name for trial in trials for name in trial.metrics}
+        metrics = self.metrics.values()
+        contract = [metric.name for metric in metrics if metric.contract]
+        known = [metric.name for metric in metrics if not metric.contract and metric.name in recorded]
+        return [*contract, *known, *sorted(recorded - self.metrics.keys())]
+
     def _minimised(self, trials: Sequence[Trial]) -> "np.ndarray":
         """[trials, objectives], less is better; NaN where a trial lacks one."""
         import numpy as np
 
         rows = [
-            [METRICS[name].minimised(trial.metrics.get(name, math.nan)) for name in self.objectives]
+            [self.metrics[name].minimised(trial.metrics.get(name, math.nan)) for name in self.objectives]
             for trial in trials
         ]
         return np.array(rows, dtype=np.float64).reshape(-1, len(self.objectives))
-
-
-def metric_names(trials: Sequence[Trial]) -> list[str]:
-    """The contract's metrics, then all others that `trials` have recorded, in a stable order."""
-    recorded = {name for trial in trials for name in trial.metrics} - set(CONTRACT)
-    known = [name for name in METRICS if name in recorded]
-    return [*CONTRACT, *known, *sorted(recorded - set(METRICS))]
 
 
 def _finite(value: float | None) -> float | None:

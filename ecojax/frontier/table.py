@@ -10,29 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.intervals import half_width_95, with_interval
 from ecojax.frontier.pick import NAMES
-from ecojax.frontier.quantities import quantity, scale, written
-from ecojax.frontier.repeats import repeats
-from ecojax.frontier.study import Study, metric_names
-from ecojax.study import Trial
+from ecojax.frontier.quantities import scale, written
+from ecojax.frontier.repeats import REPEATS, repeats
+from ecojax.frontier.study import Study
+from ecojax.study import Metric, Trial
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# As they stand in the table. Where it is narrow, the last of `_IMPORTANCE` go first.
-_SHOWN = (
-    "accuracy",
-    "test_accuracy",
-    "energy_per_sample_j",
-    "latency_ms",
-    "parameters",
-    "flops",
-    "train_energy_j",
-    "train_seconds",
-)
-_IMPORTANCE = ("trial", "accuracy", "energy_per_sample_j", "repeats", "test_accuracy", "network", *_SHOWN[3:])
-_EXTRAS = ("flops", "train_energy_j", "train_seconds")
 _NETWORK_WIDTH = 16  # below this the column says nothing
-_NETWORK_ROOM = 24  # more than that, before the extras come in
+_NETWORK_ROOM = 24  # more than that, before what is shown in wide tables comes in
 _GAP = 2  # between columns
 _KNEE, _AT_CHANCE = "◆", "†"
 
@@ -73,7 +60,7 @@ def render_table(study: Study, width: int) -> "RenderableType":
     if not study.frontier():
         lines = [f"{study.title}: no frontier yet, {study.why_no_frontier()}", _counts(study), *_ended(study)]
         return Text("\n".join(map(_printable, lines)))
-    columns = fitting(frontier_columns(study), study.objectives, width)
+    columns = fitting(frontier_columns(study), study, width)
     table = Table(box=SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         words = column.name == "network"
@@ -107,27 +94,38 @@ def frontier_columns(study: Study) -> list[Column]:
             for trial in members
         ),
     )
-    metrics = dict.fromkeys([*_SHOWN, *study.objectives, *study.constraints])
+    shown = [metric.name for metric in study.metrics.values() if metric.shown != "never"]
+    metrics = dict.fromkeys([*shown, *study.objectives, *study.constraints])
     counts = [repeats(trial) for trial in members]
     return [
         trials,
         *([Column("repeats", "repeats", tuple(map(str, counts)))] if max(counts) > 1 else []),
-        *(_metric_column(name, members) for name in metrics if any(name in t.metrics for t in members)),
+        *(
+            _metric_column(study.metric(name), members)
+            for name in metrics
+            if any(name in t.metrics for t in members)
+        ),
         Column("network", "network", tuple(_differences(study, members))),
     ]
 
 
-def fitting(columns: Sequence[Column], objectives: Sequence[str], width: int) -> list[Column]:
+def fitting(columns: Sequence[Column], study: Study, width: int) -> list[Column]:
     """The most important of `columns` that fit into `width` characters together, in their order.
 
-    The trial and the first objective are there in any case; the network takes what the others leave.
+    The trial and the first objective are there in any case; the network takes what the others leave. First go the
+    objectives, the quality and the energy of an inference; what is shown in wide tables only goes last.
     """
     by_name = {column.name: column for column in columns}
-    taken, left = {"trial", objectives[0]}, width
-    for name in dict.fromkeys(("trial", *objectives, *_IMPORTANCE, *by_name)):
+    quality, metrics = study.quality.name, study.metrics.values()
+    energies = [metric.name for metric in metrics if metric.is_inference_energy]
+    wide = {metric.name for metric in metrics if metric.shown == "wide"}
+    important = (quality, *energies, "repeats", f"test_{quality}", "network")
+    rest = sorted(by_name, key=wide.__contains__)
+    taken, left = {"trial", study.objectives[0]}, width
+    for name in dict.fromkeys(("trial", *study.objectives, *important, *rest)):
         if name in by_name:
             needed = by_name[name].least_width + _GAP
-            if left + _GAP < needed + (_NETWORK_ROOM if name in _EXTRAS else 0):
+            if left + _GAP < needed + (_NETWORK_ROOM if name in wide else 0):
                 break
             left -= needed
             taken.add(name)
@@ -157,24 +155,28 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
         lines.append(f"constraints: {bounds}; feasible trials: {len(study.feasible())}")
     lines += _ended(study)
     lines.append(_hypervolume(study))
-    batch = study.settings.get("inference_batch")
-    meanings = {
-        "accuracy": "validation images",
-        "test_accuracy": "test images, read once, after the search",
-        "energy_per_sample_j": f"one inference at batch {batch}" if batch else "one inference",
-        "latency_ms": f"one batch of {batch}" if batch else "one batch",
-        "repeats": "trials that the figures are means over; test accuracy and weights are the first one's",
-    }
     for name in columns:
-        recorded = any(half_width_95(name, trial.metrics) is not None for trial in study.frontier())
-        what = [meanings.get(name, ""), "± half of the 95 % interval" if recorded else ""]
+        metric = study.metric(name)
+        recorded = any(half_width_95(metric, trial.metrics) is not None for trial in study.frontier())
+        what = [_meaning(study, metric), "± half of the 95 % interval" if recorded else ""]
         provenance = study.provenance(name) or ""
         parts = [", ".join(filter(None, what)), "" if provenance == "computed" else provenance]
         if any(parts):
-            lines.append(f"{quantity(name).short}: {'; '.join(filter(None, parts))}")
+            lines.append(f"{metric.said.short}: {'; '.join(filter(None, parts))}")
         if len(study.provenances(name)) > 1:
             lines.append(f"warning: {name} is of unequal provenance among the trials; they do not compare")
     return lines
+
+
+def _meaning(study: Study, metric: Metric) -> str:
+    """What a figure of `metric` is of."""
+    if metric.name == REPEATS:
+        tested = study.metric(f"test_{study.quality.name}").said.long
+        return f"trials that the figures are means over; {tested} and weights are the first one's"
+    batch = study.settings.get("inference_batch")
+    if batch and metric.when == "metered" and metric.said.note:
+        return f"{metric.said.note} {'at batch' if metric.is_inference_energy else 'of'} {batch}"
+    return metric.said.note
 
 
 def to_json(study: Study) -> str:
@@ -189,7 +191,7 @@ def to_csv(study: Study) -> str:
     trial lacks is empty.
     """
     members = study.frontier()
-    metrics = metric_names(members)
+    metrics = study.metric_names(members)
     parameters = list(dict.fromkeys(name for trial in members for name in trial.configuration))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -222,15 +224,17 @@ def _at_chance(study: Study) -> list[str]:
     marked = [trial for trial in study.frontier() if study.better_than_chance(trial) is False]
     if study.chance is None or not marked:
         return []
-    level, images = written("accuracy", study.chance.accuracy), study.chance.images
-    over = f", over {images} validation images" if images else ""
+    quality, samples = study.quality, study.chance.samples
+    level = written(quality, study.chance.level)
+    over = f", over {samples} {quality.said.note or 'validation samples'}" if samples else ""
     which = (
         "all members are, so picks are among them"
         if len(marked) == len(study.frontier())
         else "no pick by name"
     )
     return [
-        f"{_AT_CHANCE} accuracy not significantly better than chance ({level}; one-sided 95 %{over}): {which}"
+        f"{_AT_CHANCE} {quality.said.short} not significantly better than chance "
+        f"({level}; one-sided 95 %{over}): {which}"
     ]
 
 
@@ -240,28 +244,30 @@ def _hypervolume(study: Study) -> str:
         return f"hypervolume: none, for {study.hypervolume_obstacle()}"
     chance = "" if study.chance is None else " (chance)"
     corner = ", ".join(
-        f"{quantity(name).short} {written(name, bound)}{chance if name == 'accuracy' else ''}"
+        f"{study.metric(name).said.short} {written(study.metric(name), bound)}"
+        f"{chance if name == study.quality.name else ''}"
         for name, bound in reference.items()
     )
     return f"hypervolume {volume:.4g} of the box between perfection and {corner}"
 
 
-def _metric_column(name: str, members: Sequence[Trial]) -> Column:
+def _metric_column(metric: Metric, members: Sequence[Trial]) -> Column:
     """A metric's cells in one unit; where they span more than three decades, each in a unit of its own."""
+    name, words = metric.name, metric.said
     values = [trial.metrics[name] for trial in members if name in trial.metrics]
-    common = scale(name, values)
+    common = scale(metric, values)
     sizes = [abs(value) for value in values if value]
-    wide = bool(sizes) and max(sizes) > 1e3 * min(sizes) and quantity(name).prefixed
+    wide = bool(sizes) and max(sizes) > 1e3 * min(sizes) and words.prefixed
 
     def cell(trial: Trial) -> str:
         if not math.isfinite(trial.metrics.get(name, math.nan)):
             return "–"
-        unit = scale(name, [trial.metrics[name]]) if wide else common
-        text = with_interval(name, trial.metrics, unit)
+        unit = scale(metric, [trial.metrics[name]]) if wide else common
+        text = with_interval(metric, trial.metrics, unit)
         return f"{text} {unit.unit:{len(common.unit)}}" if wide else text
 
     unit = "" if wide else common.unit
-    return Column(name, f"{quantity(name).short}\n{unit}", tuple(map(cell, members)))
+    return Column(name, f"{words.short}\n{unit}", tuple(map(cell, members)))
 
 
 def _differences(study: Study, members: Sequence[Trial]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.quantities import digits, joules, written
 from ecojax.measurement.run import Row
+from ecojax.study import METRICS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,8 +49,8 @@ def render(name: str, rows: Sequence[Row], carbon: "Carbon | None" = None) -> "R
             str(energy.batch_size),
             f"{joules(energy.per_sample_j)} ± {_percent(energy.per_sample_ci95_j / energy.per_sample_j)}",
             "-" if energy.net_per_sample_j is None else joules(energy.net_per_sample_j),
-            written("latency_ms", 1e3 * row.latency.p50_s),
-            written("latency_ms", 1e3 * row.latency.p99_s),
+            written(METRICS["latency_ms"], 1e3 * row.latency.p50_s),
+            written(METRICS["latency_ms"], 1e3 * row.latency.p99_s),
             _throughput(row),
             str(energy.windows) + ("" if energy.converged else " (target not met)"),
         ]

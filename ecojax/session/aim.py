@@ -8,9 +8,14 @@ from ecojax.study import METRICS, Metric
 
 @dataclass(frozen=True)
 class Aim:
-    """The objectives, by the names of metrics; bounds as {metric: {"min" and/or "max": bound}}; and the metric that
-    learning curves are of."""
+    """The objectives, by the names of metrics; bounds as {metric: {"min" and/or "max": bound}}; and the metrics of the
+    task by name, the quality first."""
 
     objectives: Sequence[str]
     constraints: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    quality: Metric = METRICS["accuracy"]
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
+
+    @property
+    def quality(self) -> Metric:
+        """The metric that learning curves are of."""
+        return next(iter(self.metrics.values()))

@@ -26,9 +26,9 @@ from ecojax.session.waiting import told
 from ecojax.settings import SearchSettings
 from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
-from ecojax.study import METRICS, Status, StudyStore, Trial
+from ecojax.study import Metric, Status, StudyStore, Trial
 from ecojax.study.constraints import violation
-from ecojax.tasks.task import Task, quality
+from ecojax.tasks.task import Task, metrics_of, quality
 from ecojax.trial.rungs import can_stop
 from ecojax.trial.worker import Compare, Required, Test, TrainedCandidates
 from ecojax.wording import option
@@ -53,7 +53,9 @@ def conduct(
     for note in crew.notes:
         listener.noted(note)
     task, bounds = crew.task, settings.bounds()
-    listener.aiming(settings.objectives, bounds)
+    metrics = metrics_of(task)
+    aim = Aim(settings.objectives, bounds, metrics)
+    listener.aiming(aim)
     names = [
         metric.name
         for metric in task.metrics
@@ -61,11 +63,10 @@ def conduct(
     ]
     before_training = {name: bound for name, bound in bounds.items() if name in names}
     known = known_of(task, names)
-    judged = quality(task)
 
     def known_objectives(configuration: Configuration) -> list[float]:
-        metrics = known(configuration)
-        return [METRICS[name].minimised(metrics.get(name, math.nan)) for name in settings.objectives]
+        figures = known(configuration)
+        return [metrics[name].minimised(figures.get(name, math.nan)) for name in settings.objectives]
 
     engine = Engine(
         task.space,
@@ -80,10 +81,10 @@ def conduct(
         prior=prior_map(task.space),
     )
     # figures of two kinds of devices make no objective; metered apart, they are of one whoever trains
-    of_a_device = {name for name in (*settings.objectives, *bounds) if METRICS[name].when == "metered"}
+    of_a_device = {name for name in (*settings.objectives, *bounds) if metrics[name].when == "metered"}
     alike = bool(of_a_device) and settings.meter_device is None
     kind = crew.facts["device_kind"] if alike else None
-    of_energy = any(METRICS[name].unit == "J" for name in [*settings.objectives, *bounds])
+    of_energy = any(metrics[name].unit == "J" for name in [*settings.objectives, *bounds])
     one_meter = of_energy and settings.meter_device is None
     provenance = crew.facts["energy_provenance_record"] if one_meter else None
     before = [(trial.id, trial.status) for trial in store.each()]
@@ -94,7 +95,7 @@ def conduct(
                 store,
                 engine,
                 crew.executor,
-                Aim(settings.objectives, bounds, judged),
+                aim,
                 Budget.of(settings.evaluations, settings.budget),
                 stagnation=None
                 if settings.patience is None
@@ -103,7 +104,7 @@ def conduct(
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
                 signature=lambda configuration: task.candidate(configuration).signature,
                 parent_of=task.parent if settings.inherit else None,
-                early_stop=settings.early_stop and can_stop(settings.objectives, judged.name),
+                early_stop=settings.early_stop and can_stop(settings.objectives, metrics),
                 ahead=AHEAD,
                 lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),
@@ -160,9 +161,9 @@ def _unfinished(failure: Exception, store: StudyStore) -> EcojaxError:
     return EcojaxError(f"after the last trial, {described(failure)}; {remedy}")
 
 
-def known_bounds(settings: SearchSettings) -> dict[str, dict[str, float]]:
+def known_bounds(settings: SearchSettings, metrics: Mapping[str, Metric]) -> dict[str, dict[str, float]]:
     """The bounds on metrics that need no training."""
-    return {name: bound for name, bound in settings.bounds().items() if METRICS[name].when == "built"}
+    return {name: bound for name, bound in settings.bounds().items() if metrics[name].when == "built"}
 
 
 def require_feasible(
@@ -172,7 +173,7 @@ def require_feasible(
 
     Where that is likely, but not certain, the listener is told.
     """
-    bounds = known_bounds(settings)
+    bounds = known_bounds(settings, metrics_of(crew.task))
     known = known_of(crew.task, list(bounds))
     warning = infeasible(crew.task.space, known, bounds, shaping=crew.task.shaping, origins=origins)
     if warning is not None:
@@ -252,13 +253,14 @@ def _trained(store: StudyStore, trials: Sequence[Trial]) -> TrainedCandidates:
 def _measure_frontier(store: StudyStore, settings: SearchSettings, crew: Crew, listener: Listener) -> None:
     """Where energy decided, it is measured again for those whom it put on the frontier."""
     target = settings.frontier_energy_ci
-    energies = [name for name in settings.objectives if METRICS[name].is_inference_energy]
+    metrics = metrics_of(crew.task)
+    energies = [name for name in settings.objectives if metrics[name].is_inference_energy]
     if not target or not energies:
         return
 
     def figures(energy: Energy) -> Figures:
-        metrics = {energies[0]: energy.per_sample_j, f"{energies[0]}_ci95": energy.per_sample_ci95_j}
-        return Figures(metrics, {"energy": energy.to_dict()})
+        found = {energies[0]: energy.per_sample_j, f"{energies[0]}_ci95": energy.per_sample_ci95_j}
+        return Figures(found, {"energy": energy.to_dict()})
 
     def compare(members: Sequence[Trial]) -> dict[int, Figures]:
         found = crew.ask(Compare(_trained(store, members), target, Required(crew.facts["device_kind"])))
@@ -283,7 +285,7 @@ def _read_test_set(store: StudyStore, crew: Crew, listener: Listener) -> None:
     if not untested:
         return
     listener.testing(len(untested))
-    recorded = [metric.name for metric in crew.task.metrics if metric.when == "trained"]
-    for number, metrics in crew.ask(Test(_trained(store, untested))).items():
+    trained = [metric.name for metric in crew.task.metrics if metric.when == "trained"]
+    for number, found in crew.ask(Test(_trained(store, untested))).items():
         # a task may have no test split
-        store.add_metrics(number, {f"test_{name}": metrics[name] for name in recorded if name in metrics})
+        store.add_metrics(number, {f"test_{name}": found[name] for name in trained if name in found})

@@ -19,6 +19,7 @@ from ecojax.session.loop import Listener
 from ecojax.session.waiting import FOLDER
 from ecojax.session.workplace import Workplace, completed, precision_on, select_device
 from ecojax.settings import SearchSettings
+from ecojax.study.declarations import RECORDS, records_of
 from ecojax.tasks.shelf import facts_of, load_task
 from ecojax.trial.worker import Describe, Worker
 from ecojax.wording import option, speaks_of_options
@@ -112,7 +113,8 @@ def assemble(
         described = ask(executor, Describe())
         task = task.in_precision(described["resolved_precision"])
         notes = [f"{closed}; it is left out" for closed in _closed_boards(settings)]
-        yield Crew(executor, settings, task, {**facts_of(settings, task), **described}, turns, notes)
+        facts = {**facts_of(settings, task), RECORDS: records_of(task.metrics), **described}
+        yield Crew(executor, settings, task, facts, turns, notes)
 
 
 def _within_reach(settings: SearchSettings, own: Any) -> SearchSettings:

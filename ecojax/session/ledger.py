@@ -10,7 +10,7 @@ from ecojax.engine.history import History
 from ecojax.session.aim import Aim
 from ecojax.session.rivals import Standings
 from ecojax.session.stagnation import Watch
-from ecojax.study import METRICS, Status, Trial
+from ecojax.study import Status, Trial
 from ecojax.study.constraints import violation
 from ecojax.trial.metered import Metered
 from ecojax.trial.rungs import Rivals
@@ -100,5 +100,5 @@ def observe(trial: Trial, aim: Aim) -> Observation:
         metrics[quality] = metrics[f"expected_{quality}"]
     elif not trial.complete:
         return Observation(trial.configuration, None, pending=trial.status is Status.RUNNING)
-    values = [METRICS[name].minimised(metrics[name]) for name in aim.objectives]
+    values = [aim.metrics[name].minimised(metrics[name]) for name in aim.objectives]
     return Observation(trial.configuration, values, violation(metrics, aim.constraints))

@@ -41,7 +41,7 @@ ParentOf = Callable[[Mapping[str, Any], Iterable[Trial]], Trial | None]
 class Listener:
     """Hears what happens, and does nothing about it; a progress display or a log overrides what it wants to hear."""
 
-    def aiming(self, objectives: Sequence[str], constraints: Mapping[str, Mapping[str, float]]) -> None:
+    def aiming(self, aim: Aim) -> None:
         """What the search optimises and within which bounds; before it starts."""
 
     def told_plan(self, lines: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ def _space(settings: SearchSettings, crew: Crew, origins: Origins) -> str:
     space = crew.task.space
     size = space.size()
     free = [parameter for parameter in space if parameter.levels != 1]
-    many = "without end of configurations" if math.isinf(size) else f"{size:,.0f} configurations"
+    many = "infinitely many configurations" if math.isinf(size) else f"{size:,.0f} configurations"
     return f"{crew.task.searched} ({origins.whence('families')}): {len(free)} parameters vary, {many}"
 
 

@@ -14,6 +14,7 @@ from ecojax.settings import SearchSettings, check, read_config, restore
 from ecojax.space import SearchSpace
 from ecojax.space.migration import difference, migrated
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.study.declarations import metrics_of
 from ecojax.tasks.shelf import is_own, name_of
 from ecojax.wording import option
 
@@ -53,6 +54,15 @@ def same_facts(stored: Mapping[str, Any], here: Mapping[str, Any]) -> str | None
     return "; ".join(found) or None
 
 
+def same_metrics(stored: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> str | None:
+    """How metrics are written and what is known of their values may change; their names and directions may not."""
+    of_study, of_session = (
+        ", ".join(f"{record['name']} ({record['direction']})" for record in records)
+        for records in (stored, here)
+    )
+    return equal(of_study, of_session)
+
+
 # Facts on which the figures of two sessions depend, and how they are compared. What an older study does not state is
 # not compared.
 MUST_AGREE: dict[str, Comparison] = {
@@ -60,6 +70,7 @@ MUST_AGREE: dict[str, Comparison] = {
     "digests": same_data,
     "splits": equal,
     "inputs": equal,
+    "metrics": same_metrics,
     "device_kind": equal,
     "resolved_precision": equal,
     "energy_provenance_record": of_one_origin,
@@ -88,7 +99,7 @@ def resumed(
                 f"{option('migrate')} for its space"
             )
         table = read_config(Path(config))
-        check(table, source=str(config))
+        check(table, source=str(config), metrics=metrics_of(store.settings()))
         options = {name: value for name, value in table.items() if name not in QUEUED} | options
     resumable = MIGRATABLE if migrate else RESUMABLE
     stored = store.settings()

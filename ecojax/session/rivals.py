@@ -23,7 +23,7 @@ def rivals(
     trials: Iterable[Trial],
     objectives: Sequence[str],
     constraints: Mapping[str, Mapping[str, float]],
-    quality: str = "accuracy",
+    quality: str,
 ) -> Rivals:
     """The configurations whose complete trials are all feasible, by their means; and the curves of all trials.
 

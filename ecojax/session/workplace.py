@@ -13,6 +13,7 @@ from ecojax.jax_devices import cpu_device, failed_accelerator, kind_of, local_de
 from ecojax.jax_settings import settle, switches
 from ecojax.origins import Origins
 from ecojax.settings import SearchSettings, require_metrics
+from ecojax.tasks.task import metrics_of
 from ecojax.trial.worker import Compare, Description, Evaluate, Required, TrainedCandidates
 from ecojax.wording import option, speak_of_options
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ecojax.tasks.task import Task
     from ecojax.trial.outcome import Outcome
 
-QUALITIES = ("accuracy", "r2", "rmse")  # that some tasks have, and others not
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "evosax", "numpy")
 
 
@@ -60,7 +60,6 @@ class Workplace:
         from ecojax.energy import open_meter
         from ecojax.session.data import require_same_data
         from ecojax.tasks.shelf import load_task
-        from ecojax.tasks.task import quality
         from ecojax.trial.evaluator import Evaluator
         from ecojax.trial.rungs import can_stop
 
@@ -79,7 +78,7 @@ class Workplace:
             self.evaluator = Evaluator(
                 self.task,
                 self.meter,
-                early_stop=settings.early_stop and can_stop(settings.objectives, quality(self.task).name),
+                early_stop=settings.early_stop and can_stop(settings.objectives, metrics_of(self.task)),
                 energy_ci=settings.energy_ci,
                 pack=settings.pack,
                 neighbours=backend == "cpu"
@@ -206,23 +205,14 @@ def _turns(folder: str | None, study: str) -> "Turns":
 def completed(settings: SearchSettings, origins: Origins | str, task: "Task") -> SearchSettings:
     """The settings with the task's own objectives and families, where nobody named any.
 
-    Raises `InputError` for objectives and bounds of a quality that the task has not.
+    Raises `InputError` for objectives and bounds of a metric that the task has not.
     """
     given = Origins.of(origins)
     decided = {"objectives": task.objectives, "families": getattr(task, "families", settings.families)}
     settings = settings.model_copy(
         update={name: list(own) for name, own in decided.items() if given.whence(name) == "default"}
     )
-    if settings.task is not None:
-        require_metrics(settings, given)
-    recorded = {metric.name for metric in task.metrics}
-    for key, names in (("objectives", settings.objectives), ("constraints", list(settings.constraints))):
-        for name in names:
-            if name in QUALITIES and name not in recorded:
-                raise InputError(
-                    f"{given.named(key, name)} is not known of {settings.dataset!r}; use "
-                    f"{' or '.join(one for one in QUALITIES if one in recorded)}"
-                )
+    require_metrics(settings, metrics_of(task), given)
     return settings
 
 

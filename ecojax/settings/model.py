@@ -85,14 +85,14 @@ class SearchSettings(BaseModel, Execution, Measuring, Training, Budget, Search, 
     @field_validator("constraints", mode="before")
     @classmethod
     def _bounds(cls, given: Any) -> Any:
-        return bounds_of(given)
+        return bounds_of(given, None)  # a task of the user's may have other metrics
 
     @field_validator("constraints_on", mode="before")
     @classmethod
     def _bounds_of_hosts(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        return {host: bounds_of(constraints) for host, constraints in given.items()}
+        return {host: bounds_of(constraints, None) for host, constraints in given.items()}
 
     @field_validator("task", mode="before")
     @classmethod

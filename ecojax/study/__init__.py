@@ -3,8 +3,9 @@
 This room knows records only: nothing of engines, models or meters.
 """
 
-from ecojax.study.metrics import METRICS, Metric, selectable
+from ecojax.study.declarations import METRICS, selectable
+from ecojax.study.metrics import Metric, Words
 from ecojax.study.store import StudyStore
 from ecojax.study.trial import Status, Trial
 
-__all__ = ["METRICS", "Metric", "Status", "StudyStore", "Trial", "selectable"]
+__all__ = ["METRICS", "Metric", "Status", "StudyStore", "Trial", "Words", "selectable"]

@@ -1,14 +1,13 @@
-"""What a trial's metrics are called, in which unit, which way is better, and which values they can take."""
+"""What is to be known of a metric, in one declaration: its unit, which way is better, its values, its words."""
 
+import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import TypeAdapter
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ecojax.errors import InputError
-from ecojax.spelling import did_you_mean
 from ecojax.study.amounts import COUNTS, JOULES, SECONDS, SHARES, amount
 
 if TYPE_CHECKING:
@@ -17,28 +16,77 @@ if TYPE_CHECKING:
 Direction = Literal["maximize", "minimize"]
 When = Literal["built", "metered", "trained"]
 Link = Literal["identity", "log", "logit"]
+Shown = Literal["always", "wide", "never"]
 UNCOUNTED = 10**6  # samples that a share of unknown count is taken to be of, so that 0 and 1 have log odds
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One figure of a trial, of `least` to `most`. `objective` says whether a search may optimise it.
+class Words:
+    """How a metric is written for people.
 
-    when: known once a candidate is "built", once it is "metered", or only when it is "trained". link: the scale on
-    which learning curves are close to straight. count: of a share, the number of samples that it is a share of; its
-    binomial error follows from it.
+    short: for the head of a column. long: for an axis. `unit_size` is one of the metric's own units in `unit`.
+    prefixed: whether the unit takes a prefix, as in "41.3 µJ". note: what a figure is of, below a table.
+    """
+
+    short: str
+    long: str
+    unit: str = ""
+    unit_size: float = 1.0
+    prefixed: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a trial. Raises `InputError` for a name that is no word, and a direction that there is not.
+
+    Attributes:
+        direction: "maximize" or "minimize". unit: of its values; "" for a number. meaning: in a line.
+        objective: whether a search may optimise it; of such, repeats count by their mean.
+        least, most: the values that it can take.
+        when: known once a candidate is "built", once it is "metered", or only when it is "trained".
+        link: the scale on which learning curves are close to straight.
+        count: of a share, the number of samples that it is a share of; its binomial error follows from it.
+        chance: its value for a model that has learnt nothing.
+        spread: the metrics that hold its spread, the preferred first: `_ci95` half a 95 % interval, `_se` a standard
+            error.
+        words: how it is written; by default as it is called.
+        shown: whether a frontier's table has a column of it, "wide" where there is plenty of room.
+        contract: whether a frontier's JSON always has it, where a trial lacks it as null.
     """
 
     name: str
     direction: Direction
-    unit: str
-    meaning: str
+    unit: str = ""
+    meaning: str = ""
     objective: bool = True
     least: float = 0.0
     most: float = math.inf
     when: When = "trained"
     link: Link = "identity"
     count: int | None = None
+    chance: float | None = None
+    spread: tuple[str, ...] = ()
+    words: Words | None = None
+    shown: Shown = "always"
+    contract: bool = True
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w+", self.name):
+            raise InputError(
+                f"'{self.name}' cannot be the name of a metric; take letters, digits and underscores"
+            )
+        for field, possible in (("direction", Direction), ("when", When), ("link", Link), ("shown", Shown)):
+            if getattr(self, field) not in get_args(possible):
+                raise InputError(
+                    f"the {field} of the metric '{self.name}' is {getattr(self, field)!r}; write one of "
+                    f"{', '.join(get_args(possible))}"
+                )
+
+    @property
+    def said(self) -> Words:
+        """How it is written: in its own words, or else by its name and unit."""
+        return self.words or Words(self.name, self.name.replace("_", " "), self.unit, prefixed=False)
 
     @property
     def best(self) -> float:
@@ -49,6 +97,11 @@ class Metric:
     def is_inference_energy(self) -> bool:
         """Whether it is the energy of an inference, of a sample or a token."""
         return self.when == "metered" and self.unit == "J" and self.objective
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether less of it is cheaper: joules, seconds, and what is known before training."""
+        return self.direction == "minimize" and (self.when != "trained" or self.unit in ("J", "s"))
 
     @property
     def is_share(self) -> bool:
@@ -67,7 +120,9 @@ class Metric:
             }
         if self.is_share:
             return SHARES
-        return COUNTS if self.unit == "" else {self.unit: 1.0}
+        if self.unit:
+            return {self.unit: 1.0}
+        return COUNTS | (SHARES if math.isinf(self.least) else {})  # one without limits may be a share
 
     def bound(self, text: str, sign: str) -> float:
         """The number that a bound such as `accuracy>=90%` holds the metric to, in the metric's unit.
@@ -90,7 +145,8 @@ class Metric:
             right = f"give a number from {self.least:g} to {self.most:g}"
         else:
             right = f"give a number of at least {self.least:g}"
-        kind = "is a share" if self.is_share else "is never below 0"
+        kind = "is a share" if self.is_share else f"is never {'below' if value < self.least else 'above'} "
+        kind += "" if self.is_share else f"{self.least if value < self.least else self.most:g}"
         raise ValueError(f"{self.name} {kind}; {right}")
 
     def minimised(self, value: float) -> float:
@@ -130,178 +186,40 @@ class Metric:
         n = self.count or UNCOUNTED
         return (shares * n + 2) / (n + 4)
 
+    def to_record(self) -> dict[str, Any]:
+        """As JSON holds it, without what is as by default; `from_record` reads it back."""
+        record = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        for name in ("least", "most"):
+            if math.isinf(record.get(name, 0.0)):
+                record[name] = None
+        if self.words is not None:
+            record["words"] = {
+                field.name: getattr(self.words, field.name)
+                for field in fields(Words)
+                if getattr(self.words, field.name) != field.default
+            }
+        return record | ({"spread": list(self.spread)} if self.spread else {})
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "accuracy",
-            "maximize",
-            "",
-            "share of validation images classified correctly",
-            most=1,
-            link="logit",
-        ),
-        Metric(
-            "r2",
-            "maximize",
-            "",
-            "share of the validation targets' variance that is explained",
-            least=-math.inf,
-            most=1,
-        ),
-        Metric("rmse", "minimize", "", "root mean squared error on validation, in the target's unit"),
-        Metric(
-            "energy_per_sample_j",
-            "minimize",
-            "J",
-            "energy of one inference, at the study's batch size",
-            when="metered",
-            link="log",
-        ),
-        Metric(
-            "latency_ms",
-            "minimize",
-            "ms",
-            "time of one inference batch on the device",
-            when="metered",
-            link="log",
-        ),
-        Metric("parameters", "minimize", "", "trained parameters", when="built", link="log"),
-        Metric(
-            "flops",
-            "minimize",
-            "",
-            "floating-point operations of the matrix products and convolutions of one inference",
-            when="built",
-            link="log",
-        ),
-        Metric("train_energy_j", "minimize", "J", "energy of training, compilation not counted"),
-        Metric("train_seconds", "minimize", "s", "time of training, compilation not counted"),
-        Metric(
-            "energy_per_sample_j_ci95",
-            "minimize",
-            "J",
-            "half width of the 95 % interval of the energy",
-            False,
-            when="metered",
-        ),
-        Metric(
-            "accuracy_se",
-            "minimize",
-            "",
-            "standard error of the validation accuracy (binomial)",
-            False,
-            most=1,
-        ),
-        Metric(
-            "accuracy_ci95", "minimize", "", "half width of the accuracy's 95 % interval, over repeats", False
-        ),
-        Metric("latency_ms_se", "minimize", "ms", "standard error of the latency, over repeats", False),
-        Metric("train_energy_j_se", "minimize", "J", "standard error of that energy, over repeats", False),
-        Metric("train_seconds_se", "minimize", "s", "standard error of that time, over repeats", False),
-        Metric(
-            "repeats", "maximize", "", "trials of the configuration that the figures are means over", False
-        ),
-        Metric("validation_loss", "minimize", "nat", "mean cross-entropy on the validation images", False),
-        Metric(
-            "test_accuracy",
-            "maximize",
-            "",
-            "share of test images correct; frontier members, once",
-            False,
-            most=1,
-        ),
-        Metric("r2_se", "minimize", "", "standard error of the validation R²", False),
-        Metric("rmse_se", "minimize", "", "standard error of the validation error", False),
-        Metric("test_r2", "maximize", "", "R² on the test set; frontier members, once", False, -math.inf, 1),
-        Metric("test_rmse", "minimize", "", "error on the test set; frontier members, once", False),
-        Metric(
-            "trained_share",
-            "minimize",
-            "",
-            "share of a whole training; less where stopped early",
-            False,
-            most=1,
-        ),
-        Metric(
-            "expected_accuracy",
-            "maximize",
-            "",
-            "accuracy that a trial that was stopped was expected to end with, by extrapolation",
-            False,
-            most=1,
-        ),
-        Metric("compile_seconds", "minimize", "s", "time of compilation", False),
-        Metric(
-            "compile_energy_j",
-            "minimize",
-            "J",
-            "energy of compilation, without that of the program that is metered",
-            False,
-        ),
-        Metric("metering_seconds", "minimize", "s", "time of measuring energy", False),
-        Metric("waiting_seconds", "minimize", "s", "time of waiting for others to leave the device", False),
-        Metric("validation_seconds", "minimize", "s", "time of judging on the validation images", False),
-        Metric("trial_energy_j", "minimize", "J", "energy of everything this trial did", False),
-        Metric("trial_seconds", "minimize", "s", "time of everything this trial did", False),
-    )
-}
+    @classmethod
+    def from_record(cls, record: Any) -> "Metric":
+        """Raises `ValueError` for what `to_record` does not give."""
+        from pydantic import TypeAdapter, ValidationError
 
+        from ecojax.space.tables import explain
 
-OURS = frozenset(METRICS)  # the others are of tasks
-
-
-def declare(metrics: Iterable[Metric]) -> None:
-    """Makes the metrics of a task known. A name of another task is replaced; one of ours keeps its meaning.
-
-    Raises `InputError` where a task calls by one of our names what is better the other way round, or known at another
-    time.
-    """
-    for metric in metrics:
-        ours = METRICS[metric.name] if metric.name in OURS else None
-        if ours is None:
-            METRICS[metric.name] = metric
-        elif (ours.direction, ours.when) != (metric.direction, metric.when):
-            raise InputError(
-                f"the task's metric '{metric.name}' is to {metric.direction} and known once {metric.when}; ecojax's "
-                f"own of that name is to {ours.direction} and known once {ours.when}: rename it"
-            )
-
-
-def to_records(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
-    """Metrics as a study holds them; infinite limits are None."""
-    return [
-        {name: value for name, value in asdict(metric).items() if value not in (math.inf, -math.inf)}
-        for metric in metrics
-    ]
-
-
-def from_records(records: Iterable[Mapping[str, Any]]) -> list[Metric]:
-    """The inverse of `to_records`. Raises `ValueError` for what that does not give."""
-    return [TypeAdapter(Metric).validate_python({"least": -math.inf} | dict(record)) for record in records]
-
-
-def selectable(name: str, what: str) -> Metric:
-    """The metric called `name`, if choosing by it is sound. Raises `InputError` for an unknown one and for the test
-    set's: a model chosen by its test accuracy is no longer tested by it."""
-    if name not in METRICS:
-        raise InputError(
-            f"{what}: '{name}' is no metric{did_you_mean(name, METRICS)}; there are {', '.join(METRICS)}"
-        )
-    if name.startswith("test_"):
-        raise InputError(
-            f"{what}: choosing by {name} would spend the test set; use {name.removeprefix('test_')}, of the validation"
-        )
-    return METRICS[name]
-
-
-def objective(name: str) -> Metric:
-    """The metric called `name`, if a search can optimise it. Raises `InputError` naming those it can."""
-    metric = METRICS.get(name)
-    if metric is None or not metric.objective:
-        possible = [name for name, metric in METRICS.items() if metric.objective]
-        raise InputError(
-            f"'{name}' is no objective{did_you_mean(name, possible)}; choose among {', '.join(possible)}"
-        )
-    return metric
+        unbounded = {"least": -math.inf, "most": math.inf}
+        given = dict(record) if isinstance(record, Mapping) else {}
+        infinite: dict[str, Any] = {
+            name: end for name, end in unbounded.items() if given.get(name, 0) is None
+        }
+        text = json.dumps({name: value for name, value in given.items() if name not in infinite})
+        try:
+            return replace(TypeAdapter(cls).validate_json(text, strict=True), **infinite)
+        except ValidationError as error:
+            raise ValueError(explain(error)) from None
+        except InputError as error:
+            raise ValueError(str(error)) from None

@@ -12,7 +12,7 @@ from ecojax.origins import Origins
 from ecojax.space import SearchSpace
 from ecojax.spelling import did_you_mean
 from ecojax.study import Metric
-from ecojax.study.metrics import declare, to_records
+from ecojax.study.declarations import require_own_names
 from ecojax.tasks.code import load_object, told
 from ecojax.tasks.task import Task, quality
 
@@ -75,7 +75,7 @@ def load_task(
     download: bool = True,
     own: Any = None,
 ) -> Task:
-    """The task of a search, with its data in host memory. Its metrics are known from then on.
+    """The task of a search, with its data in host memory.
 
     own: a task, or a class or function that makes one, in place of what `settings.task` names.
 
@@ -90,7 +90,7 @@ def load_task(
     named = asked.origins.named("task", settings.task)
     task = _made(_found(settings.task, named) if own is None else own, asked, named)
     _require_task(task, named)
-    declare(task.metrics)
+    require_own_names(task.metrics)
     return task.in_precision(precision)
 
 
@@ -117,7 +117,6 @@ def facts_of(settings: Any, task: Task) -> dict[str, Any]:
     return {
         "dataset_title": task.summary,
         "task_facts": dict(task.facts()),
-        "task_metrics": to_records(task.metrics),
         "space_records": task.space.to_records(),
     }
 

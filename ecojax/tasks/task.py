@@ -227,3 +227,10 @@ class Task(Protocol):
 def quality(task: Task) -> "Metric":
     """The metric that is known only after training and comes first."""
     return next(metric for metric in task.metrics if metric.when == "trained")
+
+
+def metrics_of(task: Task) -> "dict[str, Metric]":
+    """All that trials of the task record, by name, the quality first."""
+    from ecojax.study.declarations import declared
+
+    return declared(task.metrics)

@@ -41,7 +41,7 @@ from ecojax.train.memory import free_bytes, needed_bytes, require
 from ecojax.trial.ahead import TrainedAhead
 from ecojax.trial.compilation import Compiler, Executables
 from ecojax.trial.cuts import cuts
-from ecojax.trial.metered import METERED_IN
+from ecojax.trial.metered import LATENCY, METERED_IN, energy_per
 from ecojax.trial.outcome import Outcome
 from ecojax.trial.pace import Pace
 from ecojax.trial.packs import Trained, diverged_in, not_finite
@@ -195,13 +195,13 @@ class Evaluator:
                 calibration=self._calibration,
             )
         record.move(energy.compile_s, "metering_seconds", "compile_seconds")
-        name = f"energy_per_{inference.unit}_j"
+        name = energy_per(inference.unit)
         record.metrics[name] = energy.per_sample_j
         record.metrics[f"{name}_ci95"] = energy.per_sample_ci95_j
-        record.metrics["latency_ms"] = 1e3 * energy.latency_s
+        record.metrics[LATENCY] = 1e3 * energy.latency_s
         record.details["energy"] = energy.to_dict()
         record.provenance[name] = str(energy.provenance)
-        record.provenance["latency_ms"] = f"measured (wall clock, {energy.device})"
+        record.provenance[LATENCY] = f"measured (wall clock, {energy.device})"
 
     def _evaluate(self, asked: Evaluate, record: Record) -> Mapping[str, np.ndarray]:
         metrics, details, parent, metered = record.metrics, record.details, asked.parent, asked.metered

@@ -1,13 +1,24 @@
 """What was found of a network's inference, for trials of the same network: it does not depend on the weights."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecojax.study import METRICS, Trial
+from ecojax.study import Trial
 
 METERED_IN = "metered_in_trial"  # the detail that names the trial whose figures were taken
-NAMES = {metric.name for metric in METRICS.values() if metric.when == "metered"}
+LATENCY = "latency_ms"
+_ENERGY = re.compile(r"energy_per_\w+_j(_ci95)?")
+
+
+def energy_per(unit: str) -> str:
+    """The name of the energy of an inference per `unit`, such as a sample or a token."""
+    return f"energy_per_{unit}_j"
+
+
+def _is_metered(name: str) -> bool:
+    return name == LATENCY or _ENERGY.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,11 @@ class Metered:
         details: Mapping[str, Any],
     ) -> "Metered | None":
         """Those among the figures of an outcome; None where some are missing."""
-        if "energy" not in details or "latency_ms" not in metrics:
+        if "energy" not in details or LATENCY not in metrics:
             return None
         return cls(
             trial,
-            {name: value for name, value in metrics.items() if name in NAMES},
-            {name: text for name, text in provenance.items() if name in NAMES},
+            {name: value for name, value in metrics.items() if _is_metered(name)},
+            {name: text for name, text in provenance.items() if _is_metered(name)},
             details["energy"],
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecojax.study import METRICS, Metric
+from ecojax.study import Metric
 
 SHARES = (1 / 9, 1 / 3, 2 / 3)  # of the training, after which a trial is judged
 LEAST_CURVES = 8  # finished ones, before any is extrapolated
@@ -34,10 +34,12 @@ def rungs(steps: int, pass_steps: int) -> dict[int, float]:
     return found
 
 
-def can_stop(objectives: Collection[str], quality: str) -> bool:
-    """Whether a trial can be beaten before its end: by its quality, at costs that are known before training."""
+def can_stop(objectives: Collection[str], metrics: Mapping[str, Metric]) -> bool:
+    """Whether a trial can be beaten before its end: by its quality, the first of `metrics`, at costs that are known
+    before training."""
+    quality = next(iter(metrics))
     others = set(objectives) - {quality}
-    return quality in objectives and all(METRICS[name].when != "trained" for name in others)
+    return quality in objectives and all(metrics[name].when != "trained" for name in others)
 
 
 @dataclass(frozen=True)

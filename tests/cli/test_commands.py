@@ -166,13 +166,14 @@ def test_the_live_display_shows_what_a_search_is_doing(study):
 def test_the_display_shows_the_objectives_of_the_search():
     """It spoke of accuracy and energy whatever was searched for, and took members beyond a bound."""
     from ecojax.cli.progress import Silent
+    from ecojax.session.aim import Aim
     from ecojax.study import Status, Trial
 
     def trial(id_, **metrics):
         return Trial(id_, Status.COMPLETE, {"width": id_}, "sobol", id_, metrics)
 
     listener = Silent()
-    listener.aiming(["latency_ms", "parameters", "accuracy"], {"flops": {"max": 1e6}})
+    listener.aiming(Aim(["latency_ms", "parameters", "accuracy"], {"flops": {"max": 1e6}}))
     first = trial(0, accuracy=0.9, latency_ms=2.0, parameters=5000.0, flops=1e5)
     trials = [
         first,

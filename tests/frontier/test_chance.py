@@ -14,7 +14,7 @@ from ecojax.frontier.chance import Chance
 from ecojax.frontier.pick import in_words
 from ecojax.frontier.plot import draw
 from ecojax.frontier.table import render_table
-from ecojax.study import Status, Trial
+from ecojax.study import METRICS, Status, Trial
 
 IMAGES = 100
 GUESS = {"chance_accuracy": 0.1, "splits": {"validation": {"size": IMAGES}}}
@@ -31,7 +31,7 @@ def shown(study, width=120):
 @pytest.mark.parametrize("images", [1, 7, 100, 288, 10_000])
 @pytest.mark.parametrize("chance", [0.01, 0.1, 0.5, 0.93])
 def test_better_than_chance_is_scipys_binomial_test(chance, images):
-    level = Chance(chance, images)
+    level = Chance(replace(METRICS["accuracy"], chance=chance, count=images))
     counts = sorted(
         {0, images, *(min(images, round(images * chance * factor)) for factor in np.linspace(0.5, 2, 40))}
     )
@@ -55,7 +55,7 @@ def test_a_guess_on_unequal_classes_is_the_most_frequent_one():
 
 def test_an_older_study_derives_chance_from_its_classes(make_study):
     study = make_study(POINTS, inputs={"class_names": list("abcd")})
-    assert study.chance == Chance(0.25, None)
+    assert (study.chance.level, study.chance.samples) == (0.25, None)
     assert [study.better_than_chance(trial) for trial in study.trials] == [True, True, *[False] * 4]
 
 
@@ -164,4 +164,5 @@ def test_a_chance_level_is_among_the_facts_of_a_search(tmp_path):
     labels = task.dataset.y_validation.tolist()
     expected = max(map(labels.count, set(labels))) / len(labels)
     assert task.facts()["chance_accuracy"] == pytest.approx(expected)
+    assert task.metrics[0].chance == pytest.approx(expected)
     assert expected >= 0.1

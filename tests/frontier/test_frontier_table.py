@@ -9,6 +9,7 @@ from scipy import stats
 from ecojax.frontier.plot import draw
 from ecojax.frontier.quantities import duration, joules, scale, written
 from ecojax.frontier.table import render_table, to_csv, to_json
+from ecojax.study import METRICS
 
 MORE = {
     "accuracy_se": 0.0104,
@@ -132,7 +133,7 @@ def test_joules(value, text):
 
 def test_times_are_written_however_short():
     """39 ms of training was 0.0 s, and half a second of a search 0 s."""
-    assert written("train_seconds", 0.039) == "0.0390 s"
+    assert written(METRICS["train_seconds"], 0.039) == "0.0390 s"
     assert [duration(seconds) for seconds in (0.039, 0.5, 7.26, 59.4, 185)] == [
         "0.039 s",
         "0.5 s",
@@ -141,7 +142,7 @@ def test_times_are_written_however_short():
         "3 min 05 s",
     ]
     assert duration(0) == "0 s"
-    assert written("energy_per_sample_j", float("nan")) == joules(float("inf")) == "–"
+    assert written(METRICS["energy_per_sample_j"], float("nan")) == joules(float("inf")) == "–"
 
 
 def test_table_and_plot_have_the_same_intervals(make_study):
@@ -163,8 +164,8 @@ def test_picks_are_named_below_the_table(make_study):
 
 
 def test_a_column_takes_the_unit_of_its_median():
-    assert scale("energy_per_sample_j", [2e-7, 3e-5, 4e-3]).unit == "µJ"
-    assert scale("latency_ms", [0.2, 0.3, 0.4]).unit == "µs"
-    assert scale("latency_ms", [250.0]).factor == pytest.approx(1)
-    assert scale("parameters", []).unit == ""
-    assert written("accuracy", 0.974) == "97.4 %"
+    assert scale(METRICS["energy_per_sample_j"], [2e-7, 3e-5, 4e-3]).unit == "µJ"
+    assert scale(METRICS["latency_ms"], [0.2, 0.3, 0.4]).unit == "µs"
+    assert scale(METRICS["latency_ms"], [250.0]).factor == pytest.approx(1)
+    assert scale(METRICS["parameters"], []).unit == ""
+    assert written(METRICS["accuracy"], 0.974) == "97.4 %"

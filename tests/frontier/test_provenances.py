@@ -3,7 +3,7 @@
 from ecojax.energy import Provenance, Rank
 from ecojax.frontier.provenances import provenances
 from ecojax.frontier.table import notes
-from ecojax.study import Status, Trial
+from ecojax.study import METRICS, Status, Trial
 
 A, B = "GPU-5a3c0b1e-8d11-4c7e-9a55-0123456789ab", "GPU-77777777-8d11-4c7e-9a55-0123456789ab"
 
@@ -30,7 +30,7 @@ def trial(id_: int, provenance: Provenance, *, recorded: bool = True, tail: str 
     )
 
 
-METRICS = ("energy_per_sample_j", "train_energy_j", "latency_ms")
+NAMES = ("energy_per_sample_j", "train_energy_j", "latency_ms")
 
 
 def test_boards_of_one_model_are_one_provenance_which_names_none_of_them():
@@ -38,11 +38,13 @@ def test_boards_of_one_model_are_one_provenance_which_names_none_of_them():
         trials = [
             trial(k, counter("NVIDIA H100", uuid), recorded=recorded) for k, uuid in enumerate((A, B, A))
         ]
-        assert provenances(trials, "train_energy_j") == ["measured (NVML energy counter, NVIDIA H100, ±5 %)"]
-        assert provenances(trials[:1], "train_energy_j") == [
+        assert provenances(trials, METRICS["train_energy_j"]) == [
+            "measured (NVML energy counter, NVIDIA H100, ±5 %)"
+        ]
+        assert provenances(trials[:1], METRICS["train_energy_j"]) == [
             f"measured (NVML energy counter, NVIDIA H100 {A}, ±5 %)"
         ]
-        assert len(provenances(trials, "latency_ms")) == 1
+        assert len(provenances(trials, METRICS["latency_ms"])) == 1
 
 
 def test_what_was_compiled_meanwhile_in_an_older_study_is_no_provenance():
@@ -53,7 +55,7 @@ def test_what_was_compiled_meanwhile_in_an_older_study_is_no_provenance():
         ", with what other workers did meanwhile, with the compilation of later candidates meanwhile",
     )
     trials = [trial(k, board, recorded=False, tail=tail) for k, tail in enumerate(tails)]
-    assert provenances(trials, "train_energy_j") == [str(board)]
+    assert provenances(trials, METRICS["train_energy_j"]) == [str(board)]
 
 
 def test_two_models_or_two_meters_do_not_compare():
@@ -66,13 +68,13 @@ def test_two_models_or_two_meters_do_not_compare():
                 trial(0, counter("NVIDIA H100", A), recorded=recorded),
                 trial(1, other, recorded=recorded),
             ]
-            assert len(provenances(trials, "energy_per_sample_j")) == 2
+            assert len(provenances(trials, METRICS["energy_per_sample_j"])) == 2
 
 
 def test_another_wording_of_the_same_origin_is_no_other_provenance():
     board = counter("NVIDIA H100", A)
     renamed = Provenance("measured", "NVML total energy counter", board.scope, 6.0, board.rank)
-    assert provenances([trial(0, board), trial(1, renamed)], "energy_per_sample_j") == [
+    assert provenances([trial(0, board), trial(1, renamed)], METRICS["energy_per_sample_j"]) == [
         str(board).replace(f" {A}", "")
     ]
 
@@ -84,8 +86,8 @@ def test_damaged_records_fall_back_to_the_text():
         damaged = Trial(
             **{**vars(one), "details": {"energy": {"provenance": record}, "train_energy": record}}
         )
-        for metric in METRICS[:2]:
-            assert provenances([damaged, one], metric) == [str(board)]
+        for metric in NAMES[:2]:
+            assert provenances([damaged, one], METRICS[metric]) == [str(board)]
 
 
 def test_the_table_does_not_warn_of_boards_of_one_model(make_study, tmp_path):

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
+from ecojax.frontier import repeats as of_repeats
 from ecojax.frontier.intervals import half_width_95
 from ecojax.frontier.plot import draw
-from ecojax.frontier.repeats import by_configuration, merged, repeats
+from ecojax.frontier.repeats import by_configuration, repeats
 from ecojax.frontier.table import render_table, to_csv
 from ecojax.study import METRICS, Status, StudyStore, Trial
 
@@ -21,6 +22,10 @@ A, B, C = {"width": 8}, {"width": 16}, {"width": 24}
 
 def trial(id_: int, configuration=A, **metrics: float) -> Trial:
     return Trial(id_, Status.COMPLETE, configuration, "sobol", id_, metrics)
+
+
+def merged(trials):
+    return of_repeats.merged(trials, METRICS)
 
 
 @pytest.fixture
@@ -146,13 +151,13 @@ def test_the_interval_of_a_mean_accuracy_covers_what_trainings_and_images_leave_
     found = merged([trial(i, accuracy=v, accuracy_se=images) for i, v in enumerate(values)]).metrics
     between = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
     expected = math.hypot(between, stats.norm.ppf(0.975) * images)
-    assert half_width_95("accuracy", found) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+    assert half_width_95(METRICS["accuracy"], found) == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
 
 def test_the_interval_of_a_mean_latency_is_students():
     found = merged([trial(i, latency_ms=v) for i, v in enumerate((1.0, 1.2, 1.5))]).metrics
     expected = stats.t.interval(0.95, 2, 3.7 / 3, stats.sem([1.0, 1.2, 1.5]))
-    assert 2 * half_width_95("latency_ms", found) == pytest.approx(expected[1] - expected[0])
+    assert 2 * half_width_95(METRICS["latency_ms"], found) == pytest.approx(expected[1] - expected[0])
 
 
 def test_without_repeats_there_is_no_such_column(make_study):

@@ -122,12 +122,12 @@ def test_rivals_are_the_feasible_configurations_by_their_means() -> None:
         replace(complete(3, 24, 0.9, 1.0), status=Status.STOPPED),
         replace(complete(4, 32, 0.9, 1.0), status=Status.DIVERGED),
     ]
-    found = rivals(trials, OBJECTIVES, {"flops": {"max": 8.0}})
+    found = rivals(trials, OBJECTIVES, {"flops": {"max": 8.0}}, "accuracy")
     assert found.finished == [Rival(0, pytest.approx(0.7), {"energy_per_sample_j": pytest.approx(1.7)})]
     assert found.curves == [  # an infeasible trial's curve is a curve too
         Curve({1: accuracy / 2, 3: accuracy / 1.5}, accuracy) for accuracy in (0.6, 0.9, 0.8)
     ]
-    assert rivals([], OBJECTIVES, {}).finished == []
+    assert rivals([], OBJECTIVES, {}, "accuracy").finished == []
 
 
 def test_rungs_of_an_older_study_which_counted_passes_are_shares_of_the_training() -> None:
@@ -136,5 +136,5 @@ def test_rungs_of_an_older_study_which_counted_passes_are_shares_of_the_training
     newer = replace(
         complete(1, 8, 0.9, 1.0, trained_share=1.0), details={"rungs": [[0.1, 0.3], [0.3, 0.5], [0.6, 0.7]]}
     )
-    one, other = rivals([older, newer], OBJECTIVES, {}).curves
+    one, other = rivals([older, newer], OBJECTIVES, {}, "accuracy").curves
     assert one == other

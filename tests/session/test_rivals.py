@@ -36,7 +36,7 @@ candidate = st.tuples(st.integers(0, 5), st.tuples(st.integers(0, 5), st.integer
 def test_the_same_rival_beats_a_trial_as_among_all(search, candidates, random) -> None:
     """In whatever order the trials ended; and the curves are the same."""
     trials = [trial(id_, *rest) for id_, rest in enumerate(search)]
-    everything = rivals(trials, OBJECTIVES, CONSTRAINTS)
+    everything = rivals(trials, OBJECTIVES, CONSTRAINTS, "accuracy")
     standings = Standings(Aim(OBJECTIVES, CONSTRAINTS))
     for ended in random.sample(trials, len(trials)):
         standings.add(ended)

@@ -35,10 +35,6 @@ def test_a_task_in_a_file_is_searched_by_its_own_metrics(study) -> None:
 
 
 def test_a_study_of_an_own_task_is_shown_where_its_code_is_not_known(study, capsys, monkeypatch) -> None:
-    from ecojax.study import METRICS
-
-    for name in ("distance", "steps_taken"):  # as in a process that has not seen the task
-        monkeypatch.delitem(METRICS, name)
     monkeypatch.setattr(sys, "argv", ["ecojax", "frontier", str(study.path)])
     with pytest.raises(SystemExit) as stop:
         main()

@@ -22,9 +22,9 @@ def test_only_accuracy_at_costs_known_before_training_can_be_beaten_early() -> N
     costs = ("energy_per_sample_j", "latency_ms", "parameters", "flops")
     for n in range(len(costs) + 1):
         for some in itertools.combinations(costs, n):
-            assert can_stop(["accuracy", *some], "accuracy")
-            assert not can_stop(["accuracy", *some, "train_energy_j"], "accuracy")
-            assert not can_stop(some, "accuracy")
+            assert can_stop(["accuracy", *some], METRICS)
+            assert not can_stop(["accuracy", *some, "train_energy_j"], METRICS)
+            assert not can_stop(some, METRICS)
 
 
 @given(share, curves)

@@ -86,11 +86,14 @@ class Supervised(Task):
     def metrics(self) -> tuple[Metric, ...]:
         from dataclasses import replace
 
-        count = len(self.dataset.y_validation) if METRICS[self.quality].is_share else None
-        return (
-            replace(METRICS[self.quality], count=count),
-            *(METRICS[name] for name in ("parameters", "flops")),
+        metric, data = METRICS[self.quality], self.dataset
+        quality = replace(
+            metric,
+            count=len(data.y_validation) if metric.is_share else None,
+            chance=data.chance_accuracy if metric.name == "accuracy" else metric.chance,
+            words=replace(metric.said, note=f"validation {self.samples}"),
         )
+        return quality, *(METRICS[name] for name in ("parameters", "flops"))
 
     @property
     def provenance(self) -> dict[str, str]:
