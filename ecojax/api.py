@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ecojax.export import Model
     from ecojax.session.loop import Listener
     from ecojax.space import Parameter, SearchSpace
+    from ecojax.tasks.own.given import OwnGiven
     from ecojax.tasks.task import Task
 
 
@@ -42,6 +43,12 @@ def search(
     meter: "Meter | str | None" = None,
     stop: Callable[[], bool] = lambda: False,
     task: "str | Task | Callable[..., Task] | None" = None,
+    model: Callable[..., Any] | str | None = None,
+    data: Any = None,
+    loss: Callable[..., Any] | str | None = None,
+    metrics: Mapping[str, tuple[Any, str]] | None = None,
+    optimizer: Any = None,
+    augment: bool = False,
     data_dir: str | Path | None = None,
     train_size: int | None = None,
     validation_size: int | None = None,
@@ -103,6 +110,15 @@ def search(
             of a task that an installed package brings, or an `ecojax.Task` itself, its class or a function that makes
             it (trials then run in this process). A class or function is called with those settings that it has
             parameters for, by name. With resume it is named again.
+        model: a function `model(configuration, rngs)` that builds a Flax nnx or Linen module of your own, or its place,
+            "mine.py:build". With it, `space` holds its parameters, a list or a dict of nameless ones, {"width":
+            ecojax.Int(8, 64)}; the recipe's are searched with them. Functions that have no place keep trials in this
+            process. With resume all of it is given again.
+        data: what the model learns: (x, y), or such pairs for training, validation and test, or a dataset's name or
+            path. loss: `loss(outputs, y)`, a number or one a sample; by default cross-entropy or squared error.
+        metrics: functions of (outputs, y) with "max" or "min", by name; the first is the quality.
+        optimizer: an optax transformation, or a function of the configuration that returns one, in place of ours.
+        augment: whether flips, crops and cutout of images are searched, too.
         data_dir: where prepared datasets lie.
         train_size: train on a stratified subset of so many images. validation_size: images to select on.
         families: model families: convnet, mlp, linear, airbench, vit.
@@ -139,16 +155,20 @@ def search(
     """
     named = locals()
     options = {name: named[name] for name in SearchSettings.model_fields if name != "meter"}
+    own_task: Any = None
+    if model is not None:
+        own_task = _own_model(options, model, data, loss, metrics, optimizer, augment)
+    else:
+        _require_model(data=data, loss=loss, metrics=metrics, optimizer=optimizer, augment=augment or None)
     options = _as_stored({name: value for name, value in (options | unknown).items() if value is not None})
     if meter is None or isinstance(meter, str):
         options |= {"meter": meter} if meter else {}
         own_meter = None
     else:
         own_meter = meter
-    own_task = None
-    from ecojax.tasks.shelf import named_object
-
     if task is not None and not isinstance(task, str):
+        from ecojax.tasks.shelf import named_object
+
         own_task, options["task"] = task, named_object(task)
     if dry_run and resume:
         raise InputError(f"{option('dry_run')} shows a new search; leave {option('resume')} out")
@@ -209,6 +229,28 @@ def search(
         with StudyStore.create(folder, record) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
     return Study.open(folder)
+
+
+def _own_model(options: dict[str, Any], model: Any, *rest: Any) -> "OwnGiven":
+    """What makes the task of a model of the user's own; `options` then name it and no longer hold its space."""
+    from ecojax.tasks.own.given import given
+    from ecojax.tasks.shelf import named_object
+
+    for name in ("task", "families", "dataset"):
+        if options[name] is not None:
+            instead = "; give data" if name == "dataset" else ""
+            raise InputError(f"{option(name)} and model are two things to search; leave one out{instead}")
+    own = given(model, options.pop("space"), *rest)
+    options["task"] = model if isinstance(model, str) else named_object(model)
+    if isinstance(own.data, str):
+        options["dataset"] = own.data
+    return own
+
+
+def _require_model(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} is for a model of your own; add model, or leave {name} out")
 
 
 def _go_on(

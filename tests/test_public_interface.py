@@ -29,6 +29,12 @@ OF_THE_CALL = {
     "on_data",
     "stop",
     "unknown",
+    "model",
+    "data",
+    "loss",
+    "metrics",
+    "optimizer",
+    "augment",
 }  # no settings
 
 

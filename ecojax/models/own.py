@@ -104,7 +104,8 @@ class _Linen(nnx.Module):
 
     def __call__(self, inputs: jax.Array) -> Any:
         mutable = False if self.deterministic else ["batch_stats"]
-        return self.module(inputs, mutable=mutable, **self._mode())
+        rngs: Any = {} if self.deterministic else None  # an inference draws nothing; None: its own
+        return self.module(inputs, rngs=rngs, mutable=mutable, **self._mode())
 
     def _mode(self) -> dict[str, bool]:
         if self.told is None:

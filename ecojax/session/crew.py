@@ -108,7 +108,7 @@ def assemble(
             executor, settings, task, turns = _inline(stack, settings, origins, meter, on_data, download, own)
         else:
             name = "" if study is None else str(study.absolute())
-            executor, settings, task, turns = _apart(stack, settings, origins, on_data, download, name)
+            executor, settings, task, turns = _apart(stack, settings, origins, on_data, download, name, own)
         stack.enter_context(executor)
         described = ask(executor, Describe())
         task = task.in_precision(described["resolved_precision"])
@@ -119,7 +119,7 @@ def assemble(
 
 def _within_reach(settings: SearchSettings, own: Any) -> SearchSettings:
     """The settings, with trials in this process where the task is an object of it that workers cannot load."""
-    if own is None:
+    if own is None or (settings.workers is not None and hasattr(own, "for_workers")):
         return settings
     for name in ("workers", "meter_device"):
         if getattr(settings, name) is not None:
@@ -161,11 +161,13 @@ def _apart(
     on_data: "Callable[[Progress], None] | None",
     download: bool,
     study: str,
+    own: Any,
 ) -> "tuple[Executor, SearchSettings, Task, Turns]":
     # what is wrong with space or data shows here, before a process is started, and downloads are done once
     precision = "float32" if settings.precision == "auto" else settings.precision
     with computing():
-        task = load_task(settings, origins, precision, on_data, download=download)
+        own = None if own is None else own.for_workers()
+        task = load_task(settings, origins, precision, on_data, download=download, own=own)
     settings = completed(settings, origins, task)
     folder = _folder_of_turns()
 
@@ -181,6 +183,7 @@ def _apart(
                 "command_line": speaks_of_options(),
                 "digests": task.facts().get("digests"),
                 "download": download,
+                "own": own,
             },
         )
 

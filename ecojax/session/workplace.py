@@ -179,6 +179,7 @@ def make(
     digests: Mapping[str, str] | None = None,
     download: bool = True,
     study: str = "",
+    own: Any = None,
 ) -> Workplace:
     """A `Workplace`, from settings as the study stores them, in a process that is there for nothing else.
 
@@ -190,7 +191,7 @@ def make(
     settle()
     use_persistent_cache()
     restored = SearchSettings.model_validate(dict(settings))
-    return Workplace(restored, origins, turns=turns, digests=digests, download=download, study=study)
+    return Workplace(restored, origins, turns=turns, digests=digests, download=download, study=study, own=own)
 
 
 def _turns(folder: str | None, study: str) -> "Turns":

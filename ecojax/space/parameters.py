@@ -7,8 +7,9 @@ significant digits: what is stored, compared and printed is then what was traine
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, TypeVar
 
 from ecojax.errors import InputError
 
@@ -19,6 +20,24 @@ SIGNIFICANT_DIGITS = 6
 MOST_LEVELS = 2**31 - 1  # of an integer: the engine counts them in 32 bits
 
 
+Kind = TypeVar("Kind")
+
+
+def _may_be_nameless(kind: type[Kind]) -> type[Kind]:
+    """Lets a parameter be made without a name, `Int(1, 6)`, where a dict gives it."""
+    make = kind.__init__
+
+    @wraps(make)
+    def init(self: Any, *arguments: Any, **keywords: Any) -> None:
+        if "name" not in keywords and not (arguments and isinstance(arguments[0], str)):
+            arguments = ("", *arguments)
+        make(self, *arguments, **keywords)
+
+    kind.__init__ = init  # type: ignore[method-assign]
+    return kind
+
+
+@_may_be_nameless
 @dataclass(frozen=True)
 class Float:
     """A real number in [low, high], uniform, or log-uniform with `log=True`.
@@ -63,6 +82,7 @@ class Float:
         return _is_number(value) and self.low <= value <= self.high
 
 
+@_may_be_nameless
 @dataclass(frozen=True)
 class Int:
     """An integer low, low + step, ... up to high; with `log=True` each *doubling* is as likely as the next.
@@ -132,6 +152,7 @@ class Int:
         return math.log(self.low - half), math.log(self.high + self.step / 2)
 
 
+@_may_be_nameless
 @dataclass(frozen=True)
 class Choice:
     """One of a few values. `ordered=True` says that neighbours in the list are alike (kernel 3, 5, 7).
@@ -181,6 +202,13 @@ class Choice:
 
 
 Parameter = Float | Int | Choice
+
+
+def named(parameter: Parameter, name: str) -> Parameter:
+    """The parameter under a name. Raises `InputError` where it has another one."""
+    if parameter.name not in ("", name):
+        raise InputError(f"space: '{name}' is a parameter called '{parameter.name}'; drop one of the names")
+    return replace(parameter, name=name)
 
 
 def describe_domain(parameter: Parameter) -> str:

@@ -32,6 +32,8 @@ class SearchSpace:
     def __init__(self, parameters: Iterable[Parameter]):
         self.parameters: tuple[Parameter, ...] = tuple(parameters)
         self._by_name = {parameter.name: parameter for parameter in self.parameters}
+        if "" in self._by_name:
+            raise InputError("a parameter has no name; write it first, as in Int('width', 8, 64)")
         if not self.parameters:
             raise InputError("the search space is empty; give it at least one parameter")
         if len(self._by_name) < len(self.parameters):

@@ -138,7 +138,7 @@ def _found(name: str, named: str) -> Any:
 
 def _made(own: Any, asked: Asked, named: str) -> Task:
     """A task; a class or function is called with those settings that it has parameters for, by their names."""
-    if not (inspect.isclass(own) or inspect.isroutine(own)):
+    if not callable(own):
         task: Task = own
         return task
     settings = {name: getattr(asked.settings, name) for name in type(asked.settings).model_fields}

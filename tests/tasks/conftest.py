@@ -32,3 +32,29 @@ def make_dataset() -> Callable[..., ImageDataset]:
         )
 
     return make
+
+
+@pytest.fixture
+def unmetered(monkeypatch) -> None:
+    """Energy without the seconds that its measurement takes."""
+    from ecojax.energy import Energy
+    from ecojax.trial import evaluator
+
+    def pretended(*_: object, meter, batch_size: int, **__: object) -> Energy:
+        return Energy(
+            per_sample_j=1e-6,
+            per_sample_ci95_j=1e-8,
+            latency_s=1e-4,
+            batch_size=batch_size,
+            windows=3,
+            seconds=0.5,
+            spent_j=5.0,
+            compile_s=0.0,
+            provenance=meter.provenance,
+            gates={},
+            precision="float32",
+            device="pretended",
+            converged=True,
+        )
+
+    monkeypatch.setattr(evaluator, "per_inference", pretended)

@@ -57,11 +57,22 @@ class OwnModel(Supervised):
 
     @property
     def quality(self) -> str:  # type: ignore[override]
-        if self.scores:
-            return self.scores[0][0]
-        if self.loss is not None:
-            return "validation_loss"
+        if self._scored:
+            return self._scored[0][0]
         return "accuracy" if self._of_classes else "r2"
+
+    @property
+    def _scored(self) -> tuple[tuple[str, Callable[..., Any], str], ...]:
+        """The metrics; of a loss without any, the loss itself."""
+        if self.scores or self.loss is None:
+            return self.scores
+        return (("loss", self.loss, "minimize"),)
+
+    @property
+    def of_recipe(self) -> set[str]:
+        """The names of ours, that the model need not read."""
+        names = (*learning_parameters(len(self.dataset.x_train)), *augmentation_parameters((8, 8, 1)))
+        return {parameter.name for parameter in names}
 
     @property
     def searched(self) -> str:
@@ -95,7 +106,7 @@ class OwnModel(Supervised):
             return (replace(metric, count=count), *built)
         own = tuple(
             Metric(name, _direction(way), "", "a metric of the user's own", least=-math.inf)
-            for name, _, way in self.scores
+            for name, _, way in self._scored
         )
         return (*own, *built)
 
@@ -172,7 +183,7 @@ class OwnModel(Supervised):
             def loss(outputs: Any, y: Any) -> Any:
                 return default.training(outputs, y, {"label_smoothing": 0.0})  # type: ignore[dict-item]
 
-        return OwnLoss(loss, tuple((name, metric) for name, metric, _ in self.scores))
+        return OwnLoss(loss, tuple((name, metric) for name, metric, _ in self._scored))
 
     def in_precision(self, precision: str) -> "OwnModel":
         return replace(self, precision=precision)

@@ -1,0 +1,178 @@
+"""A Flax model of a user's own, searched from Python: nnx and Linen, own loss, metrics and optimizer; bad input."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen, nnx
+
+import ecojax
+from ecojax.errors import DataError, InputError
+from ecojax.study import Status
+
+SMALL = {
+    "evaluations": 2,
+    "population": 2,
+    "epochs": 2,
+    "energy_ci": 0.5,
+    "frontier_energy_ci": 0,
+    "early_stop": False,
+}
+SMALL |= {"inference_batch": 16}
+SPACE = {"width": ecojax.Int(8, 16, step=8)}
+
+
+class Perceptron(nnx.Module):
+    def __init__(self, width, outputs, rngs):
+        self.first, self.norm = nnx.Linear(4, width, rngs=rngs), nnx.BatchNorm(width, rngs=rngs)
+        self.drop, self.last = nnx.Dropout(0.1, rngs=rngs), nnx.Linear(width, outputs, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(self.drop(nnx.relu(self.norm(self.first(x)))))
+
+
+class LinenPerceptron(linen.Module):
+    width: int
+
+    @linen.compact
+    def __call__(self, x, train: bool):
+        x = linen.BatchNorm(use_running_average=not train)(linen.Dense(self.width)(x))
+        return linen.Dense(2)(linen.Dropout(0.1, deterministic=not train)(linen.relu(x)))
+
+
+def build(config, rngs):
+    return Perceptron(config["width"], 2, rngs)
+
+
+def of_linen(config, rngs):
+    return LinenPerceptron(config["width"])
+
+
+def recall(outputs, y):
+    return jnp.sum((outputs.argmax(-1) == 1) & (y == 1)) / jnp.maximum(1, jnp.sum(y == 1))
+
+
+def in_the_first_layer(parameters):
+    return jax.tree_util.tree_map_with_path(lambda path, _: "first" in jax.tree_util.keystr(path), parameters)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(240, 4)).astype(np.float32)
+    return x, (x[:, 0] + x[:, 1] > 0).astype(np.int32)
+
+
+@pytest.mark.parametrize("model", [build, of_linen])
+@pytest.mark.usefixtures("unmetered")
+def test_a_model_is_searched_by_accuracy_and_energy(model, data, tmp_path) -> None:
+    study = ecojax.search(model=model, space=SPACE, data=data, out=tmp_path / "s", **SMALL)
+    assert study.objectives == ["accuracy", "energy_per_sample_j"]
+    for trial in study.trials:
+        assert trial.status is Status.COMPLETE, trial.error
+        assert trial.configuration["width"] in (8, 16)
+        assert trial.metrics["parameters"] == (4 + 1 + 2 + 2) * trial.configuration["width"] + 2
+    assert 0 <= study.frontier()[0].metrics["test_accuracy"] <= 1
+    went_on = ecojax.search(
+        model=model, space=SPACE, data=data, out=tmp_path / "s", resume=True, evaluations=3
+    )
+    assert len(went_on.trials) == 3
+    with pytest.raises(ecojax.EcojaxError, match="task_facts"):
+        ecojax.search(
+            model=model,
+            space=SPACE,
+            data=(data[0], 1 - data[1]),
+            out=tmp_path / "s",
+            resume=True,
+            evaluations=4,
+        )
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_loss_metrics_and_optimizer_are_the_users_own(data, tmp_path) -> None:
+    def optimizer(config):  # the first layer is frozen, gradients are clipped
+        frozen = optax.masked(optax.set_to_zero(), in_the_first_layer)
+        return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(config["rate"]), frozen)
+
+    study = ecojax.search(
+        model=build,
+        space=[ecojax.Int("width", 8, 16, step=8), ecojax.Float("rate", 1e-3, 1e-1, log=True)],
+        data=data,
+        loss=lambda outputs, y: optax.softmax_cross_entropy_with_integer_labels(outputs, y),
+        metrics={"recall": (recall, "max")},
+        optimizer=optimizer,
+        out=tmp_path / "s",
+        **SMALL,
+    )
+    assert study.objectives == ["recall", "energy_per_sample_j"]
+    for trial in study.trials:
+        assert trial.status is Status.COMPLETE, trial.error
+        assert set(trial.configuration) == {"width", "rate", "batch_size"}
+        assert 0 <= trial.metrics["recall"] <= 1
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_targets_are_predicted(data, tmp_path) -> None:
+    x = data[0]
+    study = ecojax.search(
+        model=lambda config, rngs: Perceptron(config["width"], 1, rngs),
+        space=SPACE,
+        data=((x[:160], x[:160, 2]), (x[160:200], x[160:200, 2]), (x[200:], x[200:, 2])),
+        out=tmp_path / "s",
+        **SMALL,
+    )
+    assert study.objectives == ["r2", "energy_per_sample_j"]
+    assert [trial.status for trial in study.trials] == [Status.COMPLETE] * 2
+
+
+WRONG = {
+    "wrong outputs": (
+        {"model": lambda c, r: Perceptron(c["width"], 3, r)},
+        r"shape \(4, 3\) .* need 2 logits",
+    ),
+    "an ignored parameter": (
+        {"model": lambda c, r: Perceptron(8, 2, r)},
+        r"ignores 'width' of its space; read",
+    ),
+    "a build that fails": (
+        {"model": lambda c, r: Perceptron(c["wdth"], 2, r)},
+        r"(?s)model fails: KeyError: 'wdth'\n.*test_own_model.py",
+    ),
+    "no module": ({"model": lambda c, r: c["width"]}, r"the model that was built is a int; return a flax"),
+    "no function": ({"model": 3}, r"model is a int; give a function of \(configuration, rngs\)"),
+    "a loss of another shape": ({"loss": lambda o, y: o}, r"loss gives an array of shape \(4, 2\)"),
+    "a loss that fails": ({"loss": lambda o, y: o @ o}, r"loss fails: TypeError"),
+    "a metric without its direction": ({"metrics": {"f1": recall}}, r"metrics\['f1'\] is .*; give a pair"),
+    "an optimizer that is none": ({"optimizer": lambda c: 3}, r"the optimizer is a int; give an optax"),
+    "no data": ({"data": None}, r"model needs data"),
+    "one array": ({"data": np.zeros((3, 2))}, r"data is no pair of arrays"),
+    "a nameless parameter": ({"space": [ecojax.Int(1, 3)]}, r"a parameter of space has no name"),
+    "no parameter": ({"space": {"width": 3}}, r"space holds 3, which is no parameter"),
+    "two tasks": ({"families": ["mlp"]}, r"families and model are two things"),
+    "workers and a lambda": (
+        {"model": lambda c, r: build(c, r), "workers": 2},
+        r'model cannot be loaded by workers: it is a lambda; define .* "mine.py:name"',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_said_before_anything_is_written(what, data, tmp_path) -> None:
+    changes, said = WRONG[what]
+    with pytest.raises((InputError, DataError), match=said):
+        ecojax.search(
+            **{"model": build, "space": SPACE, "data": data, "out": tmp_path / "s", **SMALL, **changes}
+        )
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_is_of_a_model_needs_one(data) -> None:
+    with pytest.raises(InputError, match="data is for a model of your own; add model"):
+        ecojax.search(data=data)
+
+
+@pytest.mark.slow
+def test_a_model_in_a_module_is_trained_by_workers(data, tmp_path) -> None:
+    study = ecojax.search(model=build, space=SPACE, data=data, workers=2, out=tmp_path / "s", **SMALL)
+    assert [trial.status for trial in study.trials] == [Status.COMPLETE] * 2
