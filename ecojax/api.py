@@ -336,7 +336,7 @@ def export_model(
 
 
 def load(path: str | Path, *, model: Callable[..., Any] | None = None) -> "Model":
-    """An exported model, ready to call: `model(images)` gives logits, `model(features)` logits or predictions.
+    """An exported model, ready to call: `model(inputs)` gives logits or predictions.
 
     model: for a model of your own, the function that builds it; a folder brings no code along.
     Raises `InputError` for a damaged folder, or where `model` is missing.

@@ -45,8 +45,7 @@ class Model:
     def __call__(self, inputs: Any) -> np.ndarray:
         """Logits `[n, classes]` or predictions `[n, values]`, float32, of inputs `[n, ...]`.
 
-        Images are uint8 `[n, height, width, channels]`. A single input counts as n = 1. Raises `InputError` for another
-        type or shape.
+        `description.data` says of which type and shape. A single input counts as n = 1. Raises `InputError` for others.
         """
         inputs = self.description.checked(inputs)
         outputs = np.empty((len(inputs), *self._output_shape), np.float32)

@@ -51,7 +51,8 @@ def from_record(record: Any) -> Description:
     """The description that `Task.portable` gave. Raises `InputError` naming the key that is wrong."""
     if not isinstance(record, Mapping):
         raise InputError(
-            f"a description of a model is no {type(record).__name__}; give a record with a task's name"
+            f"portable(configuration) of the task gives a {type(record).__name__}; let it return a record of its "
+            f"model, whose 'task' is one of {', '.join(DESCRIPTIONS)}"
         )
     task = record.get("task")
     if not isinstance(task, str) or task not in DESCRIPTIONS:

@@ -218,6 +218,10 @@ def test_a_study_that_does_not_say_how_its_models_are_built_asks_for_its_task() 
         described({"task": "mine.py:MyTask"}, {})
     with pytest.raises(InputError, match=r"inputs are damaged: inputs\.parameters"):
         described({"portable": "own", "inputs": {}}, {})
+    with pytest.raises(
+        InputError, match=r"portable\(configuration\) of the task gives a NoneType; let it return"
+    ):
+        from_record(None)
 
 
 def test_reading_a_description_imports_nothing_of_its_authors(exported) -> None:
