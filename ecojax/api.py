@@ -317,7 +317,7 @@ def export_model(
     from ecojax.export import export_trial, require_vacant
     from ecojax.jax_devices import local_devices
     from ecojax.jax_settings import computing
-    from ecojax.tasks.descriptions import described, from_record
+    from ecojax.tasks.descriptions import described, described_by
 
     require_vacant(Path(to))
     study = study if isinstance(study, Study) else Study.open(study)
@@ -330,7 +330,7 @@ def export_model(
         description = (
             described(study.settings, trial.configuration)
             if task is None
-            else from_record(task.portable(trial.configuration))
+            else described_by(task, trial.configuration)
         )
         return export_trial(description, trial, arrays, Path(to), settings=settings)
 

@@ -219,9 +219,9 @@ class Task(Protocol):
     def portable(self, configuration: Configuration) -> Mapping[str, Any]:
         """What an export needs to build the configuration's model again, but for its weights: plain values.
 
-        `task` among them names the kind of description (`ecojax.tasks.descriptions`).
+        `task` among them names the kind of description (`ecojax.tasks.descriptions`); without it nothing is exported.
         """
-        ...
+        return {}
 
 
 def quality(task: Task) -> "Metric":

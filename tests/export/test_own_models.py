@@ -19,7 +19,7 @@ from ecojax.errors import InputError
 from ecojax.export import export_trial
 from ecojax.space import Int
 from ecojax.study import Status, StudyStore, Trial
-from ecojax.tasks.descriptions import described, from_record
+from ecojax.tasks.descriptions import described, described_by, from_record
 from ecojax.tasks.own.task import OwnModel
 
 
@@ -218,10 +218,20 @@ def test_a_study_that_does_not_say_how_its_models_are_built_asks_for_its_task() 
         described({"task": "mine.py:MyTask"}, {})
     with pytest.raises(InputError, match=r"inputs are damaged: inputs\.parameters"):
         described({"portable": "own", "inputs": {}}, {})
-    with pytest.raises(
-        InputError, match=r"portable\(configuration\) of the task gives a NoneType; let it return"
-    ):
-        from_record(None)
+    for record in (None, {}, {"width": 3}):
+        silent = SimpleNamespace(portable=lambda _, record=record: record)
+        with pytest.raises(InputError, match=r"portable\(configuration\) of the task gives .*let it return"):
+            described_by(silent, {})
+
+
+def test_a_task_of_the_users_own_is_asked_and_its_facts_are_read(task, exported, tmp_path) -> None:
+    """Where a task is the user's own, a study holds its facts apart."""
+    folder, _ = exported
+    again = ecojax.export_model(folder.parent / "study", pick="0", to=tmp_path / "model", task=task)
+    assert (again / "model.json").read_text() == (folder / "model.json").read_text()
+    configuration = task.space.default()
+    nested = {"task": "mine.py:MyTask", "task_facts": task.facts(), "resolved_precision": "float32"}
+    assert described(nested, configuration).to_record() == task.portable(configuration)
 
 
 def test_reading_a_description_imports_nothing_of_its_authors(exported) -> None:
