@@ -15,9 +15,9 @@ _BYTES = 16
 _IN_WORDS = {
     "classes": "classes or their order",
     "features": "columns or their order",
-    "train": "training images or labels",
-    "validation": "validation images or labels",
-    "test": "test images or labels",
+    "train": "training samples or labels",
+    "validation": "validation samples or labels",
+    "test": "test samples or labels",
 }
 
 

@@ -17,7 +17,7 @@ def require_memory(needed_bytes: int, what: str, available: AvailableMemory) -> 
     if free_bytes is not None and needed_bytes > free_bytes:
         raise DataError(
             f"{what} needs {_gigabytes(needed_bytes)} of memory and {_gigabytes(free_bytes)} are available; "
-            f"take fewer images with {option('train_size')}, or use a host with more memory"
+            f"take fewer samples with {option('train_size')}, or use a host with more memory"
         )
 
 

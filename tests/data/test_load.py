@@ -145,6 +145,13 @@ def test_the_data_dir_may_come_from_the_environment(tmp_path, monkeypatch):
     assert len(load("mnist:3.0.1").x_train) == 27
 
 
+def test_a_prepared_folder_is_found_by_its_own_path(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    (folder,) = tmp_path.glob("mnist/*")
+    data, by_name = load(str(folder)), load("mnist", data_dir=tmp_path)
+    assert (data.name, data.digests) == ("mnist", by_name.digests)
+
+
 def test_a_published_validation_split_validates(tmp_path, monkeypatch):
     images = prepare_as_mnist(tmp_path, monkeypatch, train=50, validation=20, test=10)
     dataset = load("mnist", data_dir=tmp_path)

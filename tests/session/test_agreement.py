@@ -137,8 +137,8 @@ DIGESTS = {"classes": "0", "train": "1", "validation": "2", "test": "3"}
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ("train", "training images or labels"),
-        ("test", "test images or labels"),
+        ("train", "training samples or labels"),
+        ("test", "test samples or labels"),
         ("classes", "classes or their order"),
     ],
 )

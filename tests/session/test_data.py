@@ -104,7 +104,7 @@ def test_data_relabelled_in_place_do_not_join_a_study(here):
     ecojax.search(dataset="mnist", **SMALL, data_dir="data", out="study")
     os.rename("data", "former")
     make_mnist(here / "data", shift=1)
-    with pytest.raises(StudyError, match="training images or labels"):
+    with pytest.raises(StudyError, match="training samples or labels"):
         ecojax.search(out="study", resume=True, evaluations=2)
     study = ecojax.search(
         out="study", resume=True, evaluations=2, data_dir="former"
@@ -124,7 +124,7 @@ def test_a_worker_with_other_data_than_the_driver_is_an_error_by_name(tmp_path, 
     monkeypatch.setattr(crew, "load_task", other)
     options = SMALL | {"executor": "local"}
     with pytest.raises(
-        DataError, match=r"the worker on .* reads another 'digits' .*validation images or labels"
+        DataError, match=r"the worker on .* reads another 'digits' .*validation samples or labels"
     ):
         ecojax.search(dataset="digits", **options, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()

@@ -9,7 +9,7 @@ import pytest
 import ecojax
 from ecojax.data import load, of_arrays
 from ecojax.energy import ModeledMeter
-from ecojax.errors import DataError, InputError
+from ecojax.errors import DataError, InputError, StudyError
 from ecojax.models import FAMILIES
 from ecojax.study import StudyStore
 from ecojax.tasks.descriptions import from_record
@@ -178,3 +178,28 @@ def test_the_tables_of_scikit_learn_are_split_by_class_and_told_apart():
     assert np.bincount(data.y_validation).tolist() == [8, 8, 8]
     assert load("sklearn:iris", seed=1).digests == data.digests
     assert load("sklearn:iris", seed=2).digests["validation"] != data.digests["validation"]
+
+
+def test_a_search_of_a_file_goes_on_from_another_folder_while_it_holds_the_same(
+    tmp_path, unmetered, monkeypatch
+):
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+
+    def write(offset):
+        lines = [f"{a},{b},{a - b + 0.1 * c + offset}" for a, b, c in rows]
+        (tmp_path / "sums.csv").write_text("\n".join(["a,b,target", *lines]))
+
+    write(0.0)
+    monkeypatch.chdir(tmp_path)
+    study = tiny("csv:sums.csv", None)
+    assert study.path.name == "sums-1"
+    assert study.pick("best").metrics["test_r2"] > 0
+    folder = study.path.absolute()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    more = {"resume": True, "out": folder, "evaluations": 3, "meter": ModeledMeter(10.0)}
+    assert len(ecojax.search(**more).trials) == 3
+    write(1.0)
+    with pytest.raises(StudyError, match="training samples or labels"):
+        ecojax.search(**more | {"evaluations": 4})
