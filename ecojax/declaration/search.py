@@ -63,7 +63,7 @@ class Search:
         ),
     ] = {}  # noqa: RUF012
     proposer: Annotated[
-        Literal["assisted", "nsga2", "local", "sobol", "random"],  # engine.PROPOSERS
+        Literal["assisted", "nsga2", "local", "sobol", "random"],  # engine.proposers.PROPOSERS
         Setting(
             "[What proposes](#proposers) after the first population: assisted, nsga2, local, sobol or random."
         ),

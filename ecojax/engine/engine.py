@@ -10,7 +10,6 @@ proposes, on the archive it left, what it would have proposed.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 
@@ -19,7 +18,7 @@ import numpy as np
 from ecojax.engine.archive import Archive, Encoder, Observation
 from ecojax.engine.assistant import Assistant, Known
 from ecojax.engine.history import History
-from ecojax.engine.neighbours import neighbours
+from ecojax.engine.proposers import PROPOSERS, Proposal, Tools, initial
 from ecojax.engine.sampling import Sobol
 from ecojax.engine.variator import Variator
 from ecojax.errors import InputError
@@ -28,20 +27,10 @@ from ecojax.space import Configuration, SearchSpace
 from ecojax.space.priors import Prior
 from ecojax.wording import option
 
-PROPOSERS = ("assisted", "nsga2", "local", "sobol", "random")
 RANDOM_DRAWS = 2000
 CHECKS = 64  # candidates whose constraints are computed before an infeasible one is taken
 
 Violation = Callable[[Configuration], float]
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A configuration to try, and where it came from: queued, default, sobol, model, variation, local, random or
-    replicate (a configuration of the front, to be evaluated once more)."""
-
-    configuration: Configuration
-    origin: str
 
 
 class Engine:
@@ -101,11 +90,12 @@ class Engine:
         self._violation = violation
         self._prior: Prior = prior or (lambda genome: genome)
         self._encoder = Encoder(space)
-        self._sobol = Sobol(len(space), seed)
         self._variator = Variator(space, objectives=objectives, population=population, seed=seed)
         self._assistant = Assistant(
             space, objectives=objectives, seed=seed, known=known, before_compiling=before_compiling
         )
+        sobol = Sobol(len(space), seed)
+        self._tools = Tools(space, seed, population, self._prior, sobol, self._variator, self._assistant)
 
     @cached_property
     def _size(self) -> float:
@@ -179,33 +169,10 @@ class Engine:
             if not archive.was_tried(key):
                 yield Proposal(configuration, "queued")
         if step < self.population + len(self.queue) or not len(archive):
-            yield from self._first_population(max(0, step - len(self.queue)))
+            yield from initial(self._tools, max(0, step - len(self.queue)))
         else:
-            yield from self._of_proposer(step, archive, hurried=hurried)
+            yield from PROPOSERS[self.proposer].propose(self._tools, step, archive, hurried)
         yield from self._random(step)
-
-    def _of_proposer(self, step: int, archive: Archive, *, hurried: bool) -> Iterator[Proposal]:
-        turn = step % 4
-        by_model = self.proposer == "assisted" and turn % 2 == 0 and not hurried
-        if self.proposer == "sobol":
-            yield from self._first_population(step)
-        elif by_model and self._assistant.ready(archive):
-            for configuration in self._assistant.propose(step, archive):
-                yield Proposal(configuration, "model")
-        if self.proposer == "local" or (self.proposer == "assisted" and turn == 3):
-            for configuration in neighbours(self.space, archive, np.random.default_rng([self.seed, step, 2])):
-                yield Proposal(configuration, "local")
-        if self.proposer in ("nsga2", "assisted"):
-            for configuration in self._variator.children(step, archive):
-                yield Proposal(configuration, "variation")
-
-    def _first_population(self, step: int) -> Iterator[Proposal]:
-        if step == 0:
-            yield Proposal(self.space.default(), "default")
-        # past the step's own point come the spare ones, for those whose configuration was tried already
-        points = max(4 * self.population, 2 * (step + 1))
-        for genome in self._sobol.points(step, 1 << (points - 1).bit_length()):
-            yield Proposal(self.space.decode(self._prior(genome)), "sobol")
 
     def _random(self, step: int) -> Iterator[Proposal]:
         rng = np.random.default_rng([self.seed, step, 1])
@@ -224,8 +191,9 @@ class Engine:
 
 def require_packages(proposer: str) -> None:
     """Raises `InputError` where `proposer` needs a package that is not installed: found out here, not mid-search."""
-    if proposer in ("assisted", "nsga2") and find_spec("evosax") is None:
+    if PROPOSERS[proposer].evosax and find_spec("evosax") is None:
+        without = [name for name, one in PROPOSERS.items() if not one.evosax]
         raise InputError(
-            f"{option('proposer', proposer)} needs the package evosax; run {how_to_install()}, or choose local, "
-            "sobol or random"
+            f"{option('proposer', proposer)} needs the package evosax; run {how_to_install()}, or choose "
+            f"{', '.join(without[:-1])} or {without[-1]}"
         )

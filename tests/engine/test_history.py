@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from ecojax.engine import history as history_module
 from ecojax.engine.archive import Archive, Encoder, Observation
 from ecojax.engine.dominance import is_non_dominated
-from ecojax.engine.engine import PROPOSERS, Engine
+from ecojax.engine.engine import Engine
 from ecojax.engine.history import BLOCK
+from ecojax.engine.proposers import PROPOSERS
 from ecojax.errors import InputError
 from ecojax.space import Choice, Float, Int, SearchSpace
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 import ecojax
-from ecojax.engine.engine import PROPOSERS
+from ecojax.engine.proposers import PROPOSERS
 from ecojax.errors import EcojaxError, InputError, StudyError
 from ecojax.session.loop import Listener
 from ecojax.session.warm_start import completed, distinct, mapped
@@ -103,7 +103,7 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, name, text, says) -> None:
 
 
 def test_the_settings_name_every_proposer_and_the_options_as_typed() -> None:
-    assert get_args(SearchSettings.model_fields["proposer"].annotation) == PROPOSERS
+    assert get_args(SearchSettings.model_fields["proposer"].annotation) == tuple(PROPOSERS)
     with on_the_command_line():
         assert option("start_from") == "--from"
     with pytest.raises(InputError, match="proposer='oracle': input should be"):
