@@ -95,7 +95,7 @@ class Engine:
             space, objectives=objectives, seed=seed, known=known, before_compiling=before_compiling
         )
         sobol = Sobol(len(space), seed)
-        self._tools = Tools(space, seed, population, self._prior, sobol, self._variator, self._assistant)
+        self.tools = Tools(space, seed, population, self._prior, sobol, self._variator, self._assistant)
 
     @cached_property
     def _size(self) -> float:
@@ -169,9 +169,9 @@ class Engine:
             if not archive.was_tried(key):
                 yield Proposal(configuration, "queued")
         if step < self.population + len(self.queue) or not len(archive):
-            yield from initial(self._tools, max(0, step - len(self.queue)))
+            yield from initial(self.tools, max(0, step - len(self.queue)))
         else:
-            yield from PROPOSERS[self.proposer].propose(self._tools, step, archive, hurried)
+            yield from PROPOSERS[self.proposer].propose(self.tools, step, archive, hurried)
         yield from self._random(step)
 
     def _random(self, step: int) -> Iterator[Proposal]:
