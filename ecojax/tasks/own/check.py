@@ -5,9 +5,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from ecojax.engine.sampling import sobol
 from ecojax.errors import InputError
 from ecojax.tasks.code import told
 from ecojax.tasks.own.task import OwnModel
@@ -76,7 +76,7 @@ def check(task: OwnModel) -> None:
 def _require_read(task: OwnModel) -> None:
     own = {parameter.name for parameter in task.parameters} & {one.name for one in task.space}
     read: set[str] = set()
-    points = sobol(LOOKED_AT, len(task.space), seed=0)
+    points = np.random.default_rng(0).random((LOOKED_AT, len(task.space)))
     for configuration in (task.space.default(), *(task.space.decode(point) for point in points)):
         mine = {name: value for name, value in configuration.items() if name in own}
         seen = Recording(mine, read)
