@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ecojax.models.network import FlaxNetwork
 
-KNOWN_BEFOREHAND = ("parameters", "flops")
-
 
 def known_beforehand(
-    network: "FlaxNetwork", inference_batch: int, names: Collection[str] = KNOWN_BEFOREHAND
+    network: "FlaxNetwork", inference_batch: int, names: Collection[str] = ("parameters", "flops")
 ) -> dict[str, float]:
     """Parameters, and flops of one inference within a batch of that size: of matrix products and convolutions.
 

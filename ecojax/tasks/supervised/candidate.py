@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ecojax.models.known import KNOWN_BEFOREHAND, known_beforehand
+from ecojax.models.known import known_beforehand
 from ecojax.tasks.task import Arrays, Inference, Split
 from ecojax.train.program import padded_batches
 
@@ -28,7 +28,8 @@ class SupervisedCandidate:
         return self.network
 
     def known(self, names: Iterable[str] | None = None) -> Mapping[str, float]:
-        wanted = KNOWN_BEFOREHAND if names is None else tuple(names)
+        built = [metric.name for metric in self._task.metrics if metric.when == "built"]
+        wanted = built if names is None else list(names)
         found = known_beforehand(self.network, self._task.inference_batch, wanted)
         return {name: value for name, value in found.items() if name in wanted}
 
