@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ecojax.export import Model
     from ecojax.session.loop import Listener
     from ecojax.space import Parameter, SearchSpace
+    from ecojax.tasks.function.task import FunctionGiven
     from ecojax.tasks.own.given import OwnGiven
     from ecojax.tasks.task import Task
 
@@ -43,10 +44,11 @@ def search(
     meter: "Meter | str | None" = None,
     stop: Callable[[], bool] = lambda: False,
     task: "str | Task | Callable[..., Task] | None" = None,
+    objective: Callable[[dict[str, Any]], Mapping[str, float]] | str | None = None,
     model: Callable[..., Any] | str | None = None,
     data: Any = None,
     loss: Callable[..., Any] | str | None = None,
-    metrics: Mapping[str, tuple[Any, str]] | None = None,
+    metrics: Mapping[str, tuple[Any, str] | str] | None = None,
     optimizer: Any = None,
     augment: bool = False,
     data_dir: str | Path | None = None,
@@ -110,6 +112,8 @@ def search(
             of a task that an installed package brings, or an `ecojax.Task` itself, its class or a function that makes
             it (trials then run in this process). A class or function is called with those settings that it has
             parameters for, by name. With resume it is named again.
+        objective: a plain function of a configuration that returns a dict of figures, or its place, "mine.py:function";
+            `space` holds its parameters, and `metrics` says of each figure whether "min" or "max" is better.
         model: a function `model(configuration, rngs)` that builds a Flax nnx or Linen module of your own, or its place,
             "mine.py:build". With it, `space` holds its parameters, a list or a dict of nameless ones, {"width":
             ecojax.Int(8, 64)}; the recipe's are searched with them. Functions that have no place keep trials in this
@@ -156,7 +160,10 @@ def search(
     named = locals()
     options = {name: named[name] for name in SearchSettings.model_fields if name != "meter"}
     own_task: Any = None
-    if model is not None:
+    if objective is not None:
+        _require_model(model=model, data=data, loss=loss, optimizer=optimizer, augment=augment or None)
+        own_task = _own_function(options, objective, metrics)
+    elif model is not None:
         own_task = _own_model(options, model, data, loss, metrics, optimizer, augment)
     else:
         _require_model(data=data, loss=loss, metrics=metrics, optimizer=optimizer, augment=augment or None)
@@ -219,11 +226,11 @@ def search(
         record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
         first = queue[0] if queue else crew.task.space.default()
         if dry_run:
-            if is_own(settings):
+            if is_own(settings) and objective is None:  # a plain function is as dear as a trial
                 crew.ask(TryOut(first))
             tell([f"a dry run: {crew.ask(Lower(first))} is lowered, nothing is trained or written"])
             return Study(folder or Path("nowhere"), record, [])
-        if is_own(settings):
+        if is_own(settings) and objective is None:  # a plain function is as dear as a trial
             crew.ask(TryOut(first))
         folder = folder or _take_folder(name_of(settings.task) or settings.dataset)
         with StudyStore.create(folder, record) as store:
@@ -247,10 +254,24 @@ def _own_model(options: dict[str, Any], model: Any, *rest: Any) -> "OwnGiven":
     return own
 
 
+def _own_function(options: dict[str, Any], objective: Any, metrics: Any) -> "FunctionGiven":
+    """What makes the task of a plain function; `options` then name it and no longer hold its space."""
+    from ecojax.tasks.function.task import given
+    from ecojax.tasks.own.given import parameters_of
+    from ecojax.tasks.shelf import named_object
+
+    for name in ("task", "families", "dataset"):
+        if options[name] is not None:
+            raise InputError(f"{option(name)} and objective are two things to search; leave one out")
+    own = given(objective, parameters_of(options.pop("space")), metrics)
+    options["task"] = objective if isinstance(objective, str) else named_object(objective)
+    return own
+
+
 def _require_model(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
-            raise InputError(f"{name} is for a model of your own; add model, or leave {name} out")
+            raise InputError(f"{name} is for a model of your own; give that alone, or leave {name} out")
 
 
 def _go_on(

@@ -30,6 +30,7 @@ OF_THE_CALL = {
     "stop",
     "unknown",
     "model",
+    "objective",
     "data",
     "loss",
     "metrics",

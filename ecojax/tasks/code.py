@@ -53,6 +53,22 @@ def place_of(thing: Any) -> str | None:
     return f"{module}:{name}"
 
 
+def require_place(thing: Any, named: str) -> Any:
+    """The place of a function; a place, or None, as it is. Raises `InputError` where workers cannot load it."""
+    if thing is None or isinstance(thing, str):
+        return thing
+    place = place_of(thing) if callable(thing) else None
+    if place is None:
+        name = getattr(thing, "__qualname__", "")
+        kind = f"'{name}', made inside a function" if name else f"a {type(thing).__name__}"
+        kind = "a lambda" if "<lambda>" in name else kind
+        raise InputError(
+            f"{named} cannot be loaded by workers: it is {kind}; define a function at the top level of a file and "
+            'give it, or its place, "mine.py:name", or leave workers out'
+        )
+    return place
+
+
 def told(error: BaseException, lines: int = 3) -> str:
     """An exception in a sentence, then the last lines of the traceback that are in the user's own files."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -114,6 +114,9 @@ def facts_of(settings: Any, task: Task) -> dict[str, Any]:
     """What the figures depend on, as the study holds it."""
     if not is_own(settings):
         return dict(task.facts())
+    if type(task).__module__.startswith("ecojax.tasks.own."):  # its data and models are described as ours are
+        facts = dict(task.facts())
+        return facts | {"task_facts": {"model": facts["model"]}}
     return {
         "dataset_title": task.summary,
         "task_facts": dict(task.facts()),

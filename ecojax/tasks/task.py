@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from ecojax.space import SearchSpace
     from ecojax.study import Metric, Trial
 
+if TYPE_CHECKING:
+    default = property
+else:
+
+    class default:  # noqa: N801 - stands where property would
+        """A property that a class, or its `__init__`, may replace with a plain value."""
+
+        def __init__(self, get):
+            self._get = get
+
+        def __get__(self, instance, kind=None):
+            if instance is None:
+                raise AttributeError("it is of an instance")
+            return self._get(instance)
+
+
 Configuration = Mapping[str, Any]
 Arrays = Mapping[str, "np.ndarray"]
 Split = Literal["validation", "test"]
@@ -53,14 +69,14 @@ class Training(Protocol):
         program: equal for trainings that share their compiled programs; None where nothing is compiled ahead.
     """
 
-    @property
+    @default
     def steps(self) -> int: ...
 
-    @property
+    @default
     def pass_steps(self) -> int:
         return self.steps
 
-    @property
+    @default
     def program(self) -> Hashable | None:
         return None
 
@@ -134,7 +150,7 @@ class Candidate(Protocol):
         signature: equal for candidates whose inferences are one program; they share one energy figure.
     """
 
-    @property
+    @default
     def signature(self) -> Hashable:
         return id(self)
 
@@ -174,29 +190,29 @@ class Task(Protocol):
             where that is not known. Candidates that differ in other parameters only have equal `known` metrics.
     """
 
-    @property
+    @default
     def metrics(self) -> Sequence["Metric"]: ...
 
-    @property
+    @default
     def space(self) -> "SearchSpace": ...
 
-    @property
+    @default
     def objectives(self) -> Sequence[str]:
         return quality(self).name, "energy_per_sample_j"
 
-    @property
+    @default
     def provenance(self) -> Mapping[str, str]:
         return {}
 
-    @property
+    @default
     def searched(self) -> str:
         return type(self).__name__
 
-    @property
+    @default
     def summary(self) -> str:
         return type(self).__name__
 
-    @property
+    @default
     def shaping(self) -> Mapping[str, bool] | None:
         return None
 

@@ -41,8 +41,6 @@ class Walk(ecojax.Candidate):
 
 
 class Descent(ecojax.Training):
-    steps = 0
-
     def __init__(self, rate, steps):
         self.rate, self.steps = rate, steps
 

@@ -78,7 +78,7 @@ def test_a_model_is_searched_by_accuracy_and_energy(model, data, tmp_path) -> No
         model=model, space=SPACE, data=data, out=tmp_path / "s", resume=True, evaluations=3
     )
     assert len(went_on.trials) == 3
-    with pytest.raises(ecojax.EcojaxError, match="task_facts"):
+    with pytest.raises(ecojax.EcojaxError, match="digests"):
         ecojax.search(
             model=model,
             space=SPACE,
@@ -168,8 +168,17 @@ def test_what_is_wrong_is_said_before_anything_is_written(what, data, tmp_path) 
 
 
 def test_what_is_of_a_model_needs_one(data) -> None:
-    with pytest.raises(InputError, match="data is for a model of your own; add model"):
+    with pytest.raises(InputError, match="data is for a model of your own; give that alone"):
         ecojax.search(data=data)
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_a_model_is_exported_and_loaded_with_its_builder(data, tmp_path) -> None:
+    study = ecojax.search(model=build, space=SPACE, data=data, out=tmp_path / "s", **SMALL)
+    ecojax.export_model(study, pick="best", to=tmp_path / "m")
+    loaded = ecojax.load(tmp_path / "m", model=build)
+    share = float(np.mean(np.argmax(np.asarray(loaded(data[0])), -1) == data[1]))
+    assert abs(share - study.pick("best").metrics["accuracy"]) < 0.2
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 from ecojax.errors import DataError, InputError
 from ecojax.space import Parameter
 from ecojax.space.parameters import named
-from ecojax.tasks.code import load_object, place_of
+from ecojax.tasks.code import load_object, require_place
 from ecojax.tasks.own.task import OwnModel
 
 WAYS = ("min", "max", "minimize", "maximize")
@@ -81,12 +81,12 @@ class OwnGiven:
         """The same with every function by its place. Raises `InputError` naming one that workers cannot load."""
         return replace(
             self,
-            model=_placed(self.model, "model"),
-            loss=_placed(self.loss, "loss"),
+            model=require_place(self.model, "model"),
+            loss=require_place(self.loss, "loss"),
             metrics=tuple(
-                (name, _placed(metric, f"metrics[{name!r}]"), way) for name, metric, way in self.metrics
+                (name, require_place(metric, f"metrics[{name!r}]"), way) for name, metric, way in self.metrics
             ),
-            optimizer=_placed(self.optimizer, "optimizer"),
+            optimizer=require_place(self.optimizer, "optimizer"),
         )
 
 
@@ -139,26 +139,3 @@ def parameters_of(space: Any) -> tuple[Parameter, ...]:
 
 def loaded(thing: Any, named_as: str) -> Any:
     return load_object(thing, f"{named_as}={thing!r}") if isinstance(thing, str) else thing
-
-
-def _placed(thing: Any, named_as: str) -> str | None:
-    if thing is None or isinstance(thing, str):
-        return thing
-    place = place_of(thing) if callable(thing) else None
-    if place is None:
-        raise InputError(
-            f"{named_as} cannot be loaded by workers: it is {_kind(thing)}; define a function at the top level of a "
-            f'file and give it, or its place, "mine.py:name", or leave workers out'
-        )
-    return place
-
-
-def _kind(thing: Any) -> str:
-    name = getattr(thing, "__qualname__", "")
-    return (
-        "a lambda"
-        if "<lambda>" in name
-        else f"'{name}', made inside a function"
-        if name
-        else f"a {type(thing).__name__}"
-    )

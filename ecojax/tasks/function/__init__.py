@@ -1,0 +1,1 @@
+"""A plain function of a configuration as a task."""
