@@ -37,7 +37,8 @@ def source(text: str) -> Source:
 
 
 def _read(path: Any) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        if not hasattr(file, "files"):
-            raise ValueError("it is no archive of arrays")
+    file = np.load(path, allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise ValueError("it holds one array, and no archive of several as np.savez writes them")
+    with file:
         return {name: file[name] for name in file.files}

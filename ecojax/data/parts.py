@@ -17,6 +17,7 @@ from ecojax.errors import DataError, InputError
 from ecojax.wording import option
 
 _CARVED_TEST_FRACTION = 0.2  # of the training samples, where nothing else is published to test on
+_LEAST = 5  # training samples: of fewer, a fifth is none
 _CARVED_TEST_SEED = 0  # never the user's: every study of a dataset has the same test set
 
 
@@ -122,6 +123,11 @@ def _plan(
             f"dataset {source.name!r} has no training split, only {', '.join(sizes) or 'empty ones'}; choose another"
         )
     pool = sizes["train"]
+    if pool < _LEAST:
+        raise DataError(
+            f"dataset {source.name!r} has {pool} training {source.samples}, too few to draw others from; give "
+            f"{_LEAST} or more"
+        )
     test_split = next((split for split in ("test", "validation") if split in sizes), "train")
     test_size = round(_CARVED_TEST_FRACTION * pool) if test_split == "train" else sizes[test_split]
     if test_split == "train":

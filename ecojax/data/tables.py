@@ -221,8 +221,8 @@ def _learnt(place: Place, name: str, column: Any, classes: bool) -> np.ndarray:
 
 
 def _is_of_images(column: Any) -> bool:
-    first = column.iloc[0]
-    return isinstance(first, dict) and "bytes" in first
+    there = column[column.notna()]
+    return bool(len(there)) and isinstance(there.iloc[0], dict) and "bytes" in there.iloc[0]
 
 
 def _of_images(place: Place, frames: dict[str, Any], column: str) -> Source:

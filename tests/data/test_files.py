@@ -124,6 +124,18 @@ def test_a_table_without_rows_is_refused(tmp_path):
         load(f"csv:{tmp_path / 'a.csv'}")
 
 
+def test_a_table_of_a_few_rows_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("a,target\n1,x\n2,y\n")
+    with pytest.raises(DataError, match="has 2 training rows, too few"):
+        load(f"csv:{tmp_path / 'a.csv'}")
+
+
+def test_one_array_is_no_archive_of_several(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"a.npy' cannot be read \(it holds one array"):
+        load(f"npz:{tmp_path / 'a.npy'}")
+
+
 def test_a_column_of_too_many_texts_is_refused(tmp_path):
     rows = pandas.DataFrame({"id": [f"n{i}" for i in range(101)], "target": np.arange(101) % 2})
     rows.to_csv(tmp_path / "a.csv", index=False)
