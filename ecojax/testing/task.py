@@ -8,7 +8,7 @@ from typing import Any
 
 from ecojax.space import SearchSpace
 from ecojax.study import Metric
-from ecojax.tasks.task import Candidate, Inference, Task, Training, quality
+from ecojax.tasks.task import Candidate, Configuration, Inference, Task, Training, quality
 from ecojax.testing.claim import require
 
 SEED = 5
@@ -26,6 +26,7 @@ def check_task(task: Task) -> None:
         require(isinstance(text, str) and text, f"{name} is {text!r}; say in a few words what it is")
     _check_facts(task)
     configuration = task.space.default()
+    _check_portable(task, configuration)
     require(
         task.parent(configuration, ()) is None,
         "parent() gives a trial where none is finished; give None then",
@@ -68,6 +69,20 @@ def _check_facts(task: Task) -> None:
     except (TypeError, ValueError) as error:
         raise AssertionError(f"facts() cannot be stored as JSON ({error}); give plain values") from None
     require(same, "facts() differ from call to call; a study could not go on")
+
+
+def _check_portable(task: Task, configuration: Configuration) -> None:
+    from ecojax.tasks.descriptions import described_by, from_record
+
+    if not task.portable(configuration):  # nothing of it is exported
+        return
+    try:
+        record = json.loads(json.dumps(dict(task.portable(configuration)), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"portable() cannot be stored as JSON ({error}); give plain values") from None
+    require(
+        from_record(record) == described_by(task, configuration), "portable() is another once stored as JSON"
+    )
 
 
 def _check_inference(inference: Inference) -> None:

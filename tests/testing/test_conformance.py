@@ -123,6 +123,11 @@ class Uncut(TinyTraining):
         return state + 1, 0.0  # whatever the number of steps
 
 
+class Unstorable(TinyTask):
+    def portable(self, configuration):
+        return {"task": "images", "mean": np.zeros(3)}
+
+
 class Silent(TinyTraining):
     def judge(self, state):
         return {}
@@ -140,6 +145,7 @@ def of(training):
     [
         (WithoutFacts, r"facts\(\) cannot be stored as JSON"),
         (WithoutQuality, "no metric is known after training"),
+        (Unstorable, r"portable\(\) cannot be stored as JSON"),
         (of(Diverging), "gives the loss nan after step 2"),
         (of(Uncut), "a training can be cut anywhere"),
         (of(Silent), "gives no accuracy"),

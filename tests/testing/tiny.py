@@ -94,3 +94,6 @@ class TinyTask:
 
     def facts(self):
         return {"dataset": "none"}
+
+    def portable(self, configuration):
+        return {}
