@@ -19,8 +19,8 @@ class Data:
     dataset: Annotated[
         str,
         Setting(
-            "[What to learn](datasets.md): digits, sklearn:wine, any TFDS image-classification dataset, as in cifar10, or "
-            "a file: csv:FILE, parquet:, npz:, folder:."
+            "[What to learn](datasets.md): digits, sklearn:wine, any TFDS image-classification dataset, as in "
+            "cifar10, or a file: csv:FILE, parquet:, npz:, folder:."
         ),
     ] = "digits"
     data_dir: Annotated[
