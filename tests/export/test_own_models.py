@@ -19,8 +19,9 @@ from ecojax.errors import InputError
 from ecojax.export import export_trial
 from ecojax.space import Int
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.tasks.code import load_object
 from ecojax.tasks.descriptions import described, described_by, from_record
-from ecojax.tasks.own.task import OwnModel
+from ecojax.tasks.own.task import OwnModel, _told_place
 
 
 class Net(nnx.Module):
@@ -222,6 +223,13 @@ def test_a_study_that_does_not_say_how_its_models_are_built_asks_for_its_task() 
         silent = SimpleNamespace(portable=lambda _, record=record: record)
         with pytest.raises(InputError, match=r"portable\(configuration\) of the task gives .*let it return"):
             described_by(silent, {})
+
+
+def test_a_function_of_a_file_is_named_by_the_file_not_by_its_folder(tmp_path) -> None:
+    (tmp_path / "mine.py").write_text("def build(configuration, rngs): ...")
+    found = load_object(f"{tmp_path}/mine.py:build", "model")
+    assert _told_place(found) == "mine.py:build"
+    assert _told_place(build) == "test_own_models:build"
 
 
 def test_a_task_of_the_users_own_is_asked_and_its_facts_are_read(task, exported, tmp_path) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ecojax.errors import InputError
 from ecojax.space import Parameter, SearchSpace
 from ecojax.study import METRICS, Metric
+from ecojax.tasks.code import place_of
 from ecojax.tasks.composition import compose_space
 from ecojax.tasks.description import PORTABLE_AS
 from ecojax.tasks.own.description import OwnDescription
@@ -133,7 +135,7 @@ class OwnModel(Supervised):
     def _described(self, configuration: Mapping[str, Any]) -> OwnDescription:
         network = self.network(configuration)
         return OwnDescription.of(
-            network, _name_of(self.build), network.configuration, tuple(self.dataset.class_names)
+            network, _told_place(self.build), network.configuration, tuple(self.dataset.class_names)
         )
 
     def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
@@ -214,3 +216,9 @@ def _direction(way: str) -> Any:
 
 def _name_of(build: Any) -> str:
     return f"{getattr(build, '__module__', '?')}:{getattr(build, '__qualname__', type(build).__qualname__)}"
+
+
+def _told_place(build: Any) -> str:
+    """Where a function is, for somebody who has the file: without the folders of this machine."""
+    where, _, name = (place_of(build) or _name_of(build)).rpartition(":")
+    return f"{Path(where).name if where.endswith('.py') else where}:{name}"
