@@ -17,6 +17,7 @@ from ecojax.frontier.stated import check
 from ecojax.settings import SearchSettings, read_configurations, resolve
 from ecojax.space.space import tables_of
 from ecojax.study import StudyStore
+from ecojax.study.facts import Facts
 from ecojax.study.store import check_vacant, check_writable
 from ecojax.wording import option
 
@@ -223,17 +224,17 @@ def search(
         settings = on_the_host(settings, crew.facts["device_kind"])
         tell(plan_of(settings, crew, origins))
         require_feasible(settings, crew, origins, listener)
-        record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
+        record = settings.model_dump(mode="json", exclude_none=True)
         first = queue[0] if queue else crew.task.space.default()
         if dry_run:
             if is_own(settings) and objective is None:  # a plain function is as dear as a trial
                 crew.ask(TryOut(first))
             tell([f"a dry run: {crew.ask(Lower(first))} is lowered, nothing is trained or written"])
-            return Study(folder or Path("nowhere"), record, [])
+            return Study(folder or Path("nowhere"), record, [], facts=Facts.model_validate(crew.facts))
         if is_own(settings) and objective is None:  # a plain function is as dear as a trial
             crew.ask(TryOut(first))
         folder = folder or _take_folder(name_of(settings.task) or settings.dataset)
-        with StudyStore.create(folder, record) as store:
+        with StudyStore.create(folder, record, facts=crew.facts) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)
     return Study.open(folder)
 
@@ -298,7 +299,7 @@ def _go_on(
     )
 
     with StudyStore.open(folder, write=True) as store:
-        check(folder, store.settings())
+        check(folder, store.settings(), store.facts(), store.progress())
         settings, changes, origins = resumed(store, config, options, migrate=migrate)
         # nothing is downloaded: where the data are not found, they are elsewhere
         with assemble(
@@ -320,7 +321,7 @@ def _go_on(
                 store.set(name, settings.model_dump(mode="json")[name])
             for name in ("versions", "chance_accuracy", "metrics"):  # an older study lacks the latter two
                 if name in crew.facts:
-                    store.set(name, crew.facts[name])
+                    store.set(name, crew.facts[name], "facts")
             if listener is not None:
                 listener.told_plan(plan_of(settings, crew, origins))
             conduct(store, settings, crew, listener=listener, stop=stop)
@@ -345,11 +346,13 @@ def export_model(
     trial = study.pick(pick)
     with StudyStore.open(study.path) as store:
         arrays = store.arrays(trial)
-    settings = study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
+    settings = (
+        study.facts.record() | study.settings | {"study": study.name, "repeats": study.repeats_of(trial)}
+    )
     local_devices()  # where JAX does not start, it says why
     with computing():
         description = (
-            described(study.settings, trial.configuration)
+            described(study.facts.record(), trial.configuration)
             if task is None
             else described_by(task, trial.configuration)
         )

@@ -70,7 +70,7 @@ def ecopt(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) -> No
     else:
         options = {"config": ROOT / "configs" / "ecopt_cifar10.toml", **options}
     study = ecojax.search(out=folder, stop=lambda: time.perf_counter() > ends, **options)
-    account = study.settings["account"]
+    account = study.progress["account"]
     ended = sum(count for status, count in study.counts().items() if str(status) != "running")
     kept.save(
         "ecopt",
@@ -79,7 +79,7 @@ def ecopt(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) -> No
             "minutes": sum(account.values()) / 60,
             "busy": busy(account),
             "account_seconds": account,
-            "energy_provenance": study.settings["energy_provenance"],
+            "energy_provenance": study.facts.energy_provenance,
             "frontier": [
                 {
                     name: trial.metrics.get(name)
@@ -124,8 +124,8 @@ def airbench(kept: Kept, work: Path, options: dict[str, Any], *, quick: bool) ->
         names = ("accuracy", "test_accuracy", "train_seconds", "train_energy_j", "energy_per_sample_j")
         rows[str(seed)] = {name: trial.metrics.get(name) for name in names}
         rows[str(seed)]["epochs"] = study.settings["epochs"] * trial.metrics["trained_share"]
-        result = {"seeds": rows, "train_images": study.settings["splits"]["train"]["size"]}
-        result["energy_provenance"] = study.settings["energy_provenance"]
+        result = {"seeds": rows, "train_images": study.facts.record()["splits"]["train"]["size"]}
+        result["energy_provenance"] = study.facts.energy_provenance
         kept.save("airbench", result, finished=len(rows) == len(seeds))
 
 

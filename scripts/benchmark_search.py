@@ -203,8 +203,8 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         settings = settings.model_copy(update={"enqueue": configurations, "evaluations": len(configurations)})
         folder = Path(scratch) / "study"
         began = time.perf_counter()
-        record = settings.model_dump(mode="json", exclude_none=True) | crew.facts
-        with StudyStore.create(folder, record) as store:
+        record = settings.model_dump(mode="json", exclude_none=True)
+        with StudyStore.create(folder, record, facts=crew.facts) as store:
             conduct(store, settings, crew)
         own_s = time.perf_counter() - began
         study = Study.open(folder)
@@ -223,7 +223,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         "seconds": own_s,
         "ratio": plain_s / own_s,
         "hypervolume_ratio": hypervolume(own, full) / hypervolume(full, full),
-        "account_seconds": study.settings["account"],
+        "account_seconds": study.progress["account"],
         "accuracies": {
             "plain": plain,
             "own": [t.metrics.get("accuracy") for t in study.trials],
@@ -257,7 +257,7 @@ def warm(options: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("cold", "warm"):
             jax.clear_caches()
             study = ecojax.search(**options, executor="inline", out=Path(scratch) / name)
-    account = study.settings["account"]
+    account = study.progress["account"]
     working = account["training"] + account["metering"] + account.get("measuring the frontier", 0.0)
     return {"account_seconds": account, "not_working": 1 - working / sum(account.values())}
 

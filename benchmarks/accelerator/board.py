@@ -81,8 +81,8 @@ def digits(platform: str, size: str, precision: str) -> dict[str, Any]:
             "seconds": seconds,
             "trials": {str(status): count for status, count in study.counts().items() if count},
             "members": len(study.frontier()),
-            "account_s": study.settings["account"],
-            "energy_provenance": study.settings["energy_provenance"],
+            "account_s": study.progress["account"],
+            "energy_provenance": study.facts.energy_provenance,
         }
 
 

@@ -36,6 +36,6 @@ def print_account(study: "Study") -> None:
     from ecojax.frontier.quantities import duration
     from ecojax.session.account import in_words
 
-    seconds = study.settings.get("account", {})
+    seconds = study.progress.get("account", {})
     if shares := in_words(seconds):
         print(f"{duration(sum(seconds.values()))}: {shares}", file=sys.stderr)

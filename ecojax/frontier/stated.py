@@ -11,6 +11,7 @@ from ecojax.errors import InputError, StudyError
 from ecojax.space.tables import explain
 from ecojax.study import Metric, Trial
 from ecojax.study.declarations import metrics_of, objective
+from ecojax.study.facts import Facts, NamedRecord
 
 LARGEST = 1e100  # of a figure: its square, and a sum of many, are numbers still
 
@@ -18,20 +19,21 @@ Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Bounds = dict[Literal["min", "max"], Finite]
 
 
-class _Named(BaseModel):
-    name: str
-
-
-class _Part(BaseModel):
-    size: Annotated[int, Field(ge=0)] | None = None
-
-
 class _Earlier(BaseModel):
     until: int
-    space: list[_Named]
+    space: list[NamedRecord]
 
 
-class _Stated(BaseModel):
+class _Progress(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    stopped: str | None = None
+    account: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    between_trials: dict[str, Annotated[Finite, Field(ge=0)]] = {}
+    earlier_spaces: list[_Earlier] = []
+
+
+class _Settings(BaseModel):
     """What may be missing is missing in studies that were put together by hand."""
 
     model_config = ConfigDict(strict=True)
@@ -39,31 +41,26 @@ class _Stated(BaseModel):
     objectives: Annotated[list[str], Field(min_length=1)]
     constraints: dict[str, Bounds] | None = None
     dataset: str | None = None
-    dataset_title: str | None = None
-    dataset_source: str | None = None
     seed: int | None = None
     inference_batch: Annotated[int, Field(ge=1)] | None = None
-    metrics: list[dict[str, Any]] | None = None
-    chance_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    splits: dict[str, _Part | int | str | None] = {}
-    space_records: list[_Named] = []
-    account: dict[str, Annotated[Finite, Field(ge=0)]] = {}
-    between_trials: dict[str, Annotated[Finite, Field(ge=0)]] = {}
-    earlier_spaces: list[_Earlier] = []
-    versions: dict[str, str] = {}
 
 
-def check(folder: Path | str, settings: Mapping[str, Any]) -> None:
-    """Raises `StudyError` naming the study and the setting that makes no sense."""
+def check(
+    folder: Path | str, settings: Mapping[str, Any], facts: Mapping[str, Any], progress: Mapping[str, Any]
+) -> Facts:
+    """The facts. Raises `StudyError` naming the study and the setting, fact or note that makes no sense."""
     try:
-        stated = _Stated.model_validate(dict(settings))
-        metrics = metrics_of(settings)
+        stated = _Settings.model_validate(dict(settings))
+        _Progress.model_validate(dict(progress))
+        checked = Facts.model_validate(dict(facts))
+        metrics = metrics_of(checked.record())
         for key, names in (("objectives", stated.objectives), ("constraints", stated.constraints or {})):
             for name in names:
                 if name not in metrics:
                     raise InputError(f"{key}: '{name}' is no metric of this study")
         for name in stated.objectives:
             objective(name, metrics)
+        return checked
     except ValidationError as error:
         raise _damaged(folder, explain(error)) from None
     except (InputError, ValueError) as error:

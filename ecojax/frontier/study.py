@@ -17,6 +17,7 @@ from ecojax.frontier.stated import check, check_figures
 from ecojax.install import how_to_install
 from ecojax.study import Metric, Status, StudyStore, Trial, selectable
 from ecojax.study.declarations import metrics_of, presumed
+from ecojax.study.facts import Facts
 from ecojax.wording import option
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Study:
     """A study as it stood when it was read; nothing here writes.
 
     path: its folder; `name` is the folder's.
-    settings: what the search was started with.
+    settings: what the search was asked for. facts: what its figures depend on. progress: how far it is.
     trials: all trials by id, failed and running ones too.
     objectives: names of metrics, in the order the search was given them.
     metrics: what its trials record, by name; the first is the quality.
@@ -36,15 +37,25 @@ class Study:
     chance: what a guess is worth; None where the study does not say.
     """
 
-    def __init__(self, folder: Path | str, settings: Mapping[str, Any], trials: Sequence[Trial]):
+    def __init__(
+        self,
+        folder: Path | str,
+        settings: Mapping[str, Any],
+        trials: Sequence[Trial],
+        *,
+        facts: Facts | None = None,
+        progress: Mapping[str, Any] | None = None,
+    ):
         self.path = Path(folder)
         self.name = self.path.resolve().name
         self._checked = False
         self.settings = dict(settings)
+        self.facts = facts or Facts()
+        self.progress = dict(progress or {})
         self.trials = list(trials)
         self.objectives: list[str] = list(self.settings["objectives"])
         self.constraints: dict[str, dict[str, float]] = dict(self.settings.get("constraints") or {})
-        self.metrics: dict[str, Metric] = metrics_of(self.settings)
+        self.metrics: dict[str, Metric] = metrics_of(self.facts.record())
         self.chance = None if self.quality.chance is None else Chance(self.quality)
 
     @classmethod
@@ -55,9 +66,10 @@ class Study:
         no sense; figures are looked at when they are asked for.
         """
         with StudyStore.open(folder) as store:
-            settings, trials = store.settings(), store.trials()
-        check(folder, settings)
-        return cls(folder, settings, trials)
+            settings, facts, progress = store.settings(), store.facts(), store.progress()
+            trials = store.trials()
+        checked = check(folder, settings, facts, progress)
+        return cls(folder, settings, trials, facts=checked, progress=progress)
 
     def __repr__(self) -> str:
         return f"<Study '{self.path}': {len(self.trials)} trials, {len(self.frontier())} on the frontier>"
@@ -65,7 +77,7 @@ class Study:
     @property
     def title(self) -> str:
         """The study's name and its dataset's, for the head of a table or plot."""
-        dataset = self.settings.get("dataset_title") or self.settings.get("dataset")
+        dataset = self.facts.dataset_title or self.settings.get("dataset")
         return f"{self.name} · {dataset}" if dataset else self.name
 
     @property
@@ -339,7 +351,7 @@ class Study:
             "constraints": [
                 bound.to_dict() for bound in bounds_of(self.constraints, self.complete(), self.metrics)
             ],
-            "stopped": self.settings.get("stopped"),
+            "stopped": self.progress.get("stopped"),
             "no_frontier": self.why_no_frontier(),
             "hypervolume": self.hypervolume(),
             "hypervolume_reference": self.hypervolume_reference(),

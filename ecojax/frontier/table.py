@@ -210,7 +210,7 @@ def _printable(text: str) -> str:
 
 def _ended(study: Study) -> list[str]:
     """Why the search ended, where it did."""
-    reason = study.settings.get("stopped")
+    reason = study.progress.get("stopped")
     return [f"the search ended: {reason}"] if isinstance(reason, str) else []
 
 
@@ -273,7 +273,7 @@ def _metric_column(metric: Metric, members: Sequence[Trial]) -> Column:
 def _differences(study: Study, members: Sequence[Trial]) -> list[str]:
     """What sets each member apart, in the order of the space: the architecture before the recipe."""
     configurations = [trial.configuration for trial in members]
-    space = [parameter["name"] for parameter in study.settings.get("space_records", [])]
+    space = [parameter.name for parameter in study.facts.space_records]
     named = dict.fromkeys(name for configuration in configurations for name in configuration)
     names = dict.fromkeys([*(name for name in space if name in named), *named])
     vary = [

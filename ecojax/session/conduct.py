@@ -28,6 +28,7 @@ from ecojax.space import Configuration
 from ecojax.space.priors import prior_map
 from ecojax.study import Metric, Status, StudyStore, Trial
 from ecojax.study.constraints import violation
+from ecojax.study.facts import Facts
 from ecojax.tasks.task import Task, metrics_of, quality
 from ecojax.trial.rungs import can_stop
 from ecojax.trial.worker import Compare, Required, Test, TrainedCandidates
@@ -101,7 +102,7 @@ def conduct(
                 if settings.patience is None
                 else Stagnation(settings.patience, settings.population),
                 listener=listener,
-                adopt=adopter_of(store, task.space) if "earlier_spaces" in store.settings() else None,
+                adopt=adopter_of(store, task.space) if "earlier_spaces" in store.progress() else None,
                 signature=lambda configuration: task.candidate(configuration).signature,
                 parent_of=task.parent if settings.inherit else None,
                 early_stop=settings.early_stop and can_stop(settings.objectives, metrics),
@@ -114,9 +115,9 @@ def conduct(
                 stopwatch=stopwatch,
             ).run()
             if reason is not None:
-                store.set("stopped", reason)
+                store.set("stopped", reason, "progress")
         except FruitlessError as error:
-            store.set("stopped", str(error))
+            store.set("stopped", str(error), "progress")
             raise
         finally:
             spent = {
@@ -124,7 +125,7 @@ def conduct(
                 "engine_compile_seconds": engine.compile_seconds,
             }
             for name, seconds in spent.items():  # over all sessions of the study
-                store.set(name, store.settings().get(name, 0.0) + seconds)
+                store.set(name, store.progress().get(name, 0.0) + seconds, "progress")
         if reason is None:
             return
         unchanged = before and before == [(trial.id, trial.status) for trial in store.each()]
@@ -235,14 +236,15 @@ def _accounted(store: StudyStore, engine: Engine, crew: Crew) -> Iterator[Stopwa
             stopwatch.add("waiting for compilation", engine.compile_seconds)
             stopwatch.add("proposing", -engine.compile_seconds)
             stopwatch.add(REST, max(0.0, wall - trials - sum(stopwatch.seconds.values())))
-        for part, seconds in store.settings().get("between_trials", {}).items():
+        for part, seconds in store.progress().get("between_trials", {}).items():
             stopwatch.add(part, seconds)
-        store.set("between_trials", stopwatch.seconds)
-        store.set("account", account(store.each(), stopwatch.seconds))
+        store.set("between_trials", stopwatch.seconds, "progress")
+        store.set("account", account(store.each(), stopwatch.seconds), "progress")
 
 
 def _frontier(store: StudyStore) -> list[Trial]:
-    return Study(store.folder, store.settings(), [*store.each(Status.COMPLETE)]).frontier()
+    facts = Facts.model_validate(store.facts())
+    return Study(store.folder, store.settings(), [*store.each(Status.COMPLETE)], facts=facts).frontier()
 
 
 def _trained(store: StudyStore, trials: Sequence[Trial]) -> TrainedCandidates:

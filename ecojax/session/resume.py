@@ -99,11 +99,11 @@ def resumed(
                 f"{option('migrate')} for its space"
             )
         table = read_config(Path(config))
-        check(table, source=str(config), metrics=metrics_of(store.settings()))
+        check(table, source=str(config), metrics=metrics_of(store.facts()))
         options = {name: value for name, value in table.items() if name not in QUEUED} | options
     resumable = MIGRATABLE if migrate else RESUMABLE
     stored = store.settings()
-    settings, _ = restore(stored, {}, source=f"the study '{store.folder}'")
+    settings, _ = restore(stored, store.facts(), {}, source=f"the study '{store.folder}'")
     _require_task_named(store.folder, settings, options.get("task"))
     known = settings.model_dump(mode="json", exclude_none=True)
     for name, value in options.items():
@@ -118,7 +118,7 @@ def resumed(
             )
     # code is taken from where it is named now, never from where the study says
     changes = {name: value for name, value in options.items() if name in resumable or name == "task"}
-    settings, origins = restore(stored, changes, source=source)
+    settings, origins = restore(stored, store.facts(), changes, source=source)
     return settings, changes, replace(origins, given=origins.given & given.given)
 
 
@@ -133,7 +133,7 @@ def _require_task_named(folder: Path, settings: SearchSettings, given: str | Non
 
 def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
     """Raises `StudyError` where the figures of this session would not compare with those of the study."""
-    stored = _with_provenance(store.settings())
+    stored = _with_provenance(store.facts())
     for name, difference_of in MUST_AGREE.items():
         if name not in stored:
             continue
@@ -164,16 +164,16 @@ def note_flops_counted_otherwise(
 
 def note_data(store: StudyStore, facts: Mapping[str, Any], listener: Listener | None) -> None:
     """Puts on record which data a study of an older release goes on with: it did not say what it had begun with."""
-    if "digests" not in store.settings() and "digests" in facts:
+    if "digests" not in store.facts() and "digests" in facts:
         (listener or Listener()).noted(
             f"the study '{store.folder}' was begun without a digest of its data: whether these are the same images and "
             "labels cannot be told; from now on it holds one"
         )
-        store.set("digests", facts["digests"])
+        store.set("digests", facts["digests"], "facts")
 
 
 def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:
-    """A study's settings with what their text says of the provenance, where an older release wrote no record of it."""
+    """A study's facts with what their text says of the provenance, where an older release wrote no record of it."""
     from ecojax.energy import Provenance
 
     found = Provenance.from_text(str(stored.get("energy_provenance", "")))
@@ -194,7 +194,7 @@ def in_the_space(
 
     Raises `StudyError` naming a parameter that differs where it does not.
     """
-    records = store.settings().get("space_records")
+    records = store.facts().get("space_records")
     written = SearchSpace.from_records(records) if records else space
     changed = difference(written, space)
     if changed is None:
@@ -209,10 +209,10 @@ def in_the_space(
     trials = store.trials()
     queue = [migrated(configuration, written, space) for configuration in settings.enqueue]
     settings = settings.model_copy(update={"enqueue": [c for c in queue if c is not None]})
-    earlier = store.settings().get("earlier_spaces", [])
+    earlier = store.progress().get("earlier_spaces", [])
     until = max((trial.id for trial in trials), default=-1) + 1
-    store.set("earlier_spaces", [*earlier, {"until": until, "space": records}])
-    store.set("space_records", space.to_records())
+    store.set("earlier_spaces", [*earlier, {"until": until, "space": records}], "progress")
+    store.set("space_records", space.to_records(), "facts")
     store.set("enqueue", settings.enqueue)
     kept = [adopted for adopted in map(adopter_of(store, space), trials) if adopted is not None]
     (listener or Listener()).noted(
@@ -224,7 +224,7 @@ def in_the_space(
 
 def adopter_of(store: StudyStore, space: SearchSpace) -> "Callable[[Trial], Configuration | None]":
     """What a trial's configuration is in `space`, by the spaces that the study was searched in before."""
-    earlier = store.settings().get("earlier_spaces", [])
+    earlier = store.progress().get("earlier_spaces", [])
     return adopter([(of["until"], SearchSpace.from_records(of["space"])) for of in earlier], space)
 
 

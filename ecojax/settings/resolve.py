@@ -67,12 +67,12 @@ def check(values: Mapping[str, Any], *, source: str, metrics: Mapping[str, Metri
 
 
 def restore(
-    record: Mapping[str, Any], changes: Mapping[str, Any], *, source: str
+    record: Mapping[str, Any], facts: Mapping[str, Any], changes: Mapping[str, Any], *, source: str
 ) -> tuple[SearchSettings, Origins]:
     """The settings that a study stored, with `changes`. Raises `InputError` when they are not settings."""
     stored = {name: value for name, value in record.items() if name in SearchSettings.model_fields}
     origins = Origins(source, frozenset(keys_of(changes)), frozenset(keys_of(stored)))
-    return _validated(stored | dict(changes), origins, metrics_of(record)), origins
+    return _validated(stored | dict(changes), origins, metrics_of(facts)), origins
 
 
 def _families_of(path: Path) -> dict[str, Any]:

@@ -229,15 +229,15 @@ def declared(of_task: Iterable[Metric]) -> dict[str, Metric]:
 METRICS = declared(CLASSIFICATION) | declared(REGRESSION)
 
 
-def metrics_of(settings: Mapping[str, Any]) -> dict[str, Metric]:
-    """The metrics of a study by its settings. Raises `ValueError` for records that are none of metrics."""
-    records = settings.get(RECORDS)
+def metrics_of(facts: Mapping[str, Any]) -> dict[str, Metric]:
+    """The metrics of a study by its facts. Raises `ValueError` for records that are none of metrics."""
+    records = facts.get(RECORDS)
     if records is not None:
         if not isinstance(records, list) or not records:
             raise ValueError(f"{RECORDS} = {records!r:.60} is no list of metrics")
         return declared([Metric.from_record(record) for record in records])
-    chance = settings.get("chance_accuracy")
-    inputs, validation = settings.get("inputs"), settings.get("splits", {}).get("validation")
+    chance = facts.get("chance_accuracy")
+    inputs, validation = facts.get("inputs"), facts.get("splits", {}).get("validation")
     if chance is None and isinstance(inputs, Mapping):
         classes = inputs.get("class_names")
         chance = 1 / len(classes) if isinstance(classes, list | tuple) and classes else None

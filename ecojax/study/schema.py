@@ -7,7 +7,6 @@ import sqlite3
 from contextlib import closing
 
 _INERT = ("CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ")  # as SQLite itself writes them
-_TABLES = ("settings", "trials")
 
 
 def foreign_schema(connection: sqlite3.Connection, schema: str) -> str:
@@ -17,7 +16,8 @@ def foreign_schema(connection: sqlite3.Connection, schema: str) -> str:
             return f"'{name}' is neither a table nor an index"
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(schema)
-        for table in _TABLES:
+        tables = [name for (name,) in ours.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        for table in tables:
             for pragma in ("table_list", "table_xinfo"):
                 query = f"SELECT * FROM pragma_{pragma}('{table}')"
                 expected, found = ([tuple(row) for row in of.execute(query)] for of in (ours, connection))

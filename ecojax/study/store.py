@@ -1,6 +1,7 @@
 """The SQLite store of one study.
 
-    <folder>/study.db        settings and trials, write-ahead logged, synced before a trial counts as ended
+    <folder>/study.db        settings, facts, progress (see `parts`) and trials, write-ahead logged, synced before a
+                             trial counts as ended
     <folder>/study.lock      held by the process that writes
     <folder>/weights/*.npz   arrays by name, written whole before the trial that refers to them ends
 
@@ -22,6 +23,7 @@ from typing import Any
 
 from ecojax.errors import StudyError
 from ecojax.study.inside import misplaced
+from ecojax.study.parts import PARTS, Part, part_in_format_1
 from ecojax.study.record import figures, record, scalars, table, texts
 from ecojax.study.schema import foreign_schema
 from ecojax.study.trial import Status, Trial
@@ -29,12 +31,12 @@ from ecojax.wording import option
 from ecojax.writable import obstacle
 
 APPLICATION_ID = 0x45434F4A  # "ECOJ": tells our database from any other in the same place
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE, LOCK, WEIGHTS = "study.db", "study.lock", "weights"
 BUSY_S = 30.0  # for how long another connection may hold the database
 
-_SCHEMA = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+_BY_NAME = "CREATE TABLE {} (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;\n"
+_TRIALS = """
 CREATE TABLE trials (
     id INTEGER PRIMARY KEY,
     status TEXT NOT NULL,
@@ -50,6 +52,8 @@ CREATE TABLE trials (
     ended_at TEXT
 ) STRICT;
 """
+_SCHEMA = "".join(map(_BY_NAME.format, PARTS)) + _TRIALS
+_SCHEMA_1 = _BY_NAME.format("settings") + _TRIALS  # all parts in one table
 _INDEX = "CREATE INDEX IF NOT EXISTS trials_by_status ON trials (status)"
 _JSON = ("configuration", "metrics", "provenance", "details")
 READERS: tuple[Callable[[str, str], Any], ...] = (scalars, figures, texts, table)  # of them
@@ -70,7 +74,9 @@ class StudyStore:
         self._unsynced = False  # whether the weights' folder has names that may not be on the disk
 
     @classmethod
-    def create(cls, folder: Path | str, settings: Mapping[str, Any]) -> "StudyStore":
+    def create(
+        cls, folder: Path | str, settings: Mapping[str, Any], *, facts: Mapping[str, Any] | None = None
+    ) -> "StudyStore":
         """A new study in `folder`, which must not exist or be empty; open for writing.
 
         Raises `StudyError` when it holds anything, or cannot be written. Until the database is whole, nothing
@@ -96,8 +102,9 @@ class StudyStore:
                 connection.execute(_INDEX)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                rows = [(name, json.dumps(value)) for name, value in settings.items()]
-                connection.executemany("INSERT INTO settings VALUES (?, ?)", rows)
+                for part, record in (("settings", settings), ("facts", facts or {})):
+                    rows = [(name, json.dumps(value)) for name, value in record.items()]
+                    connection.executemany(f"INSERT INTO {part} VALUES (?, ?)", rows)
             _rename(temporary, folder / DATABASE)
             return cls(folder, _set_up(_connect(folder / DATABASE)), lock)
         except BaseException as error:
@@ -140,6 +147,7 @@ class StudyStore:
                 if write:
                     with _faults(folder):
                         connection.execute(_INDEX)  # which older studies lack
+                        _migrate(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -161,19 +169,39 @@ class StudyStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Settings
+    # What is stated beside the trials
 
     def settings(self) -> dict[str, Any]:
-        """What the study was started with, and what it has noted since."""
-        with self._faults():
-            rows = self._connection.execute("SELECT name, value FROM settings").fetchall()
-            return {name: record(value, f"the setting {name!r}") for name, value in rows}
+        """What the user asked for."""
+        return self._part("settings", "setting")
 
-    def set(self, name: str, value: Any) -> None:
-        """Notes a setting, durably."""
+    def facts(self) -> dict[str, Any]:
+        """What the figures depend on; see `ecojax.study.facts.Facts`."""
+        return self._part("facts", "fact")
+
+    def progress(self) -> dict[str, Any]:
+        """How far the search is."""
+        return self._part("progress", "note")
+
+    def _part(self, part: Part, noun: str) -> dict[str, Any]:
+        with self._faults():
+            while True:
+                version = _version(self._connection)
+                kept_in = "settings" if version == 1 else part
+                rows = self._connection.execute(f"SELECT name, value FROM {kept_in}").fetchall()
+                if version == _version(self._connection):  # else a writer has just parted them
+                    break
+            return {
+                name: record(value, f"the {noun} {name!r}")
+                for name, value in rows
+                if version > 1 or part_in_format_1(name) == part
+            }
+
+    def set(self, name: str, value: Any, part: Part = "settings") -> None:
+        """Notes a setting, or another part's value, durably."""
         with self._faults():
             self._connection.execute(
-                "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                f"INSERT INTO {part} VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (name, json.dumps(value)),
             )
 
@@ -497,21 +525,47 @@ def _set_up(connection: sqlite3.Connection) -> sqlite3.Connection:
 def _check_identity(connection: sqlite3.Connection, folder: Path) -> None:
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = _version(connection)
         if application != APPLICATION_ID:
             raise StudyError(f"'{folder / DATABASE}' is a database of another program, not an ecojax study")
-        if version != SCHEMA_VERSION:
+        if version not in (1, SCHEMA_VERSION):
             raise StudyError(
-                f"the study '{folder}' has format {version}, this ecojax reads format {SCHEMA_VERSION}; "
+                f"the study '{folder}' has format {version}, this ecojax reads formats 1 and {SCHEMA_VERSION}; "
                 f"open it with the ecojax that wrote it, or start a new study"
             )
-        if foreign := foreign_schema(connection, _SCHEMA):
+        if foreign := foreign_schema(connection, _SCHEMA_1 if version == 1 else _SCHEMA):
             raise sqlite3.DatabaseError(foreign)
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
     except sqlite3.DatabaseError as error:
         raise _damaged(folder, error) from None
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Brings a database of format 1 to the present format, whole or not at all."""
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for part in ("facts", "progress"):
+            connection.execute(_BY_NAME.format(part))
+        for (name,) in connection.execute("SELECT name FROM settings").fetchall():
+            if (part := part_in_format_1(name)) != "settings":
+                connection.execute(
+                    f"INSERT INTO {part} SELECT name, value FROM settings WHERE name = ?", (name,)
+                )
+                connection.execute("DELETE FROM settings WHERE name = ?", (name,))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _damaged(folder: Path, error: Exception) -> StudyError:

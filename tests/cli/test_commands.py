@@ -216,7 +216,7 @@ def test_the_search_accounts_for_its_time(ecojax, tmp_path, small_search):
         line = next(line for line in answer.err.splitlines() if "waiting for compilation " in line)
         assert sum(map(int, re.findall(r" (\d+) %", line))) == 100
         study = package.Study.open(tmp_path / "s")
-        account = study.settings["account"]
+        account = study.progress["account"]
         assert 0 < sum(account.values()) - before <= took
         assert account["training"] == pytest.approx(sum(t.metrics["train_seconds"] for t in study.trials))
         assert sum(t.metrics["trial_seconds"] for t in study.trials) < sum(account.values())

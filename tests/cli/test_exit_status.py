@@ -27,7 +27,7 @@ def test_all_trials_failing_in_a_row_exits_3_and_is_on_record(ecojax, tmp_path, 
     answer = ecojax("search", *small_search, *diverging, "--evaluations", "9", "--out", out, "--quiet")
     assert answer.status == 3
     assert "all 4 trials failed, so the search stops" in answer.err
-    assert "all 4 trials failed" in package.Study.open(out).settings["stopped"]
+    assert "all 4 trials failed" in package.Study.open(out).progress["stopped"]
 
 
 def test_a_search_of_which_nothing_is_feasible_says_which_bound_failed_how_often(

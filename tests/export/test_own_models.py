@@ -19,6 +19,7 @@ from ecojax.errors import InputError
 from ecojax.export import export_trial
 from ecojax.space import Int
 from ecojax.study import Status, StudyStore, Trial
+from ecojax.study.parts import parted
 from ecojax.tasks.code import load_object
 from ecojax.tasks.descriptions import described, described_by, from_record
 from ecojax.tasks.own.task import OwnModel, _told_place
@@ -88,7 +89,8 @@ def exported(task, tmp_path_factory) -> tuple[Path, dict[str, np.ndarray]]:
         "dataset": "numbers",
         "inference_batch": 16,
     }
-    with StudyStore.create(folder / "study", settings) as store:
+    parts = parted(settings)
+    with StudyStore.create(folder / "study", parts["settings"], facts=parts["facts"]) as store:
         store.start(0, trial.configuration, origin="default", seed=0)
         store.end(
             0,

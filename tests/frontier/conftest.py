@@ -8,6 +8,7 @@ import pytest
 
 from ecojax.frontier import Study
 from ecojax.study import Status, StudyStore
+from ecojax.study.parts import parted
 
 MODELED = "modeled (CPU time × 10 W per core, this process, ±30 %)"
 
@@ -32,7 +33,10 @@ def make_study(tmp_path: Path) -> MakeStudy:
             "seed": 3,
             "inference_batch": 64,
         } | settings
-        with StudyStore.create(folder, {"objectives": list(objectives), **settings}) as store:
+        parts = parted({"objectives": list(objectives), **settings})
+        with StudyStore.create(folder, parts["settings"], facts=parts["facts"]) as store:
+            for name, value in parts["progress"].items():
+                store.set(name, value, "progress")
             for id_, point in enumerate(points):
                 configuration = configurations[id_] if configurations else {"family": "mlp", "width": 8 * id_}
                 store.start(id_, configuration, origin="sobol", seed=id_)

@@ -15,6 +15,7 @@ from ecojax.frontier.pick import in_words
 from ecojax.frontier.plot import draw
 from ecojax.frontier.table import render_table
 from ecojax.study import METRICS, Status, Trial
+from ecojax.study.facts import Facts
 
 IMAGES = 100
 GUESS = {"chance_accuracy": 0.1, "splits": {"validation": {"size": IMAGES}}}
@@ -85,7 +86,7 @@ def test_the_knee_begins_at_chance(make_study):
     scaled = [(0.9 - a) / 0.4 + (e - 82e-6) / 8e-6 for a, e in points[:3]]
     study = make_study(points, **GUESS)
     assert study.knee().id == study.pick("knee").id == scaled.index(min(scaled)) == 1
-    assert Study(study.path, study.settings | {"chance_accuracy": 0.0}, study.trials).knee().id == 0
+    assert Study(study.path, study.settings, study.trials, facts=Facts(chance_accuracy=0.0)).knee().id == 0
 
 
 def test_where_all_guess_the_pick_says_so(make_study):

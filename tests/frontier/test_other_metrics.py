@@ -13,6 +13,7 @@ from ecojax.frontier.pick import in_words
 from ecojax.frontier.plot import draw, plot
 from ecojax.frontier.table import render_table, to_csv, to_json
 from ecojax.study import Metric, Status, StudyStore
+from ecojax.study.parts import parted
 
 OBJECTIVES = ("perplexity", "energy_per_token_j")
 TASK = (
@@ -92,7 +93,7 @@ def test_json_and_csv_hold_its_metrics_and_the_rest_of_the_contract(study):
 def test_the_plot_has_its_quality_upright_whatever_the_order(study, tmp_path):
     for objectives in (OBJECTIVES, OBJECTIVES[::-1]):
         settings = study.settings | {"objectives": list(objectives)}
-        axes = draw(Study(study.path, settings, study.trials)).axes[0]
+        axes = draw(Study(study.path, settings, study.trials, facts=study.facts)).axes[0]
         assert axes.get_ylabel() == "perplexity"
         assert axes.get_xlabel().startswith("energy per token at batch 64 (mJ)")
         assert "chance (30.0)" in axes.get_legend_handles_labels()[1]
@@ -138,7 +139,8 @@ def test_a_metric_without_an_end_is_measured_from_the_best_there_is(make_study):
 )
 def test_records_that_make_no_sense_are_damage(tmp_path, changes, message):
     facts = {"objectives": list(OBJECTIVES), "metrics": [metric.to_record() for metric in TASK]}
-    with StudyStore.create(tmp_path / "study", facts | changes) as store:
+    parts = parted(facts | changes)
+    with StudyStore.create(tmp_path / "study", parts["settings"], facts=parts["facts"]) as store:
         store.start(0, {}, origin="sobol", seed=0)
         store.end(0, Status.COMPLETE, metrics=dict(zip(OBJECTIVES, POINTS[0], strict=True)))
     with pytest.raises(StudyError, match=message):

@@ -31,7 +31,7 @@ def facts(provenance: Provenance, **other) -> dict:
 @pytest.fixture
 def study(tmp_path):
     def make(**stored):
-        return StudyStore.create(tmp_path / "study", {"objectives": ["accuracy"], **stored})
+        return StudyStore.create(tmp_path / "study", {"objectives": ["accuracy"]}, facts=stored)
 
     return make
 

@@ -129,10 +129,10 @@ def test_resuming_with_another_space_is_refused_unless_told_to(study) -> None:
 def test_a_space_that_an_update_changed_is_refused_by_the_parameters_name(study) -> None:
     """As if the study were of an ecojax whose widths went further."""
     with StudyStore.open(study, write=True) as store:
-        records = store.settings()["space_records"]
+        records = store.facts()["space_records"]
         width = next(record for record in records if record["name"] == "hidden_width")
         width["high"] = 48
-        store.set("space_records", records)
+        store.set("space_records", records, "facts")
     with pytest.raises(
         StudyError, match=r"high of parameter 'hidden_width' was 48 and is 24; .*migrate=True"
     ):
@@ -156,7 +156,7 @@ def test_told_to_it_goes_on_in_the_new_space_and_again_without_being_told(study)
 
     again = ecojax.search(out=study, resume=True, evaluations=9)  # the space is the study's now
     assert len(again.trials) == 9
-    assert len(again.settings["earlier_spaces"]) == 1
+    assert len(again.progress["earlier_spaces"]) == 1
     assert all(16 <= t.configuration["hidden_width"] <= 64 for t in again.trials[4:])
 
 

@@ -45,7 +45,7 @@ def searched(folder, evaluations: int, *, evaluate=noisy, space=SPACE, constrain
         reason = Loop(
             store, engine, inline(evaluate), Aim(OBJECTIVES, constraints or {}), Budget(evaluations)
         ).run()
-        store.set("stopped", reason)
+        store.set("stopped", reason, "progress")
     return Study.open(folder)
 
 
@@ -61,7 +61,7 @@ def test_a_replicate_is_a_trial_of_its_own_of_the_front_so_far(study) -> None:
     assert len(set(seeds)) == 30
     assert seeds == [trial_seed(5, step) for step in range(30)]
     for trial in replicates:
-        before = Study(study.path, study.settings, study.trials[: trial.id])
+        before = Study(study.path, study.settings, study.trials[: trial.id], facts=study.facts)
         front = before.frontier()
         assert trial.configuration in [member.configuration for member in front]
         tried = Counter(json.dumps(dict(t.configuration)) for t in before.trials)
@@ -130,7 +130,7 @@ def test_a_space_tried_out_counts_configurations_not_trials(tmp_path) -> None:
     study = searched(
         tmp_path / "study", 100, space=TINY, evaluate=lambda c, s: noisy(c | {"rate": 0}, s), population=2
     )
-    assert study.settings["stopped"] == "all 3 configurations of the space have been tried"
+    assert study.progress["stopped"] == "all 3 configurations of the space have been tried"
 
 
 def test_what_is_queued_comes_before_replicates() -> None:

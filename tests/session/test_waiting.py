@@ -221,7 +221,7 @@ def test_a_search_behind_a_suspended_one_says_so_and_may_go_without(tmp_path):
     assert "the wait is over" in errors
     import ecojax
 
-    account = ecojax.Study.open(tmp_path / "behind").settings["account"]
+    account = ecojax.Study.open(tmp_path / "behind").progress["account"]
     assert account["waiting for the device"] > 4
 
 

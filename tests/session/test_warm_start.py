@@ -218,6 +218,6 @@ def test_contradictory_bounds_are_searched_on_and_the_frontier_says_so(tmp_path,
         out=tmp_path / "study",
     )
     assert len(found.trials) == 4
-    assert found.settings["stopped"] == "the budget of 4 evaluations is spent"
+    assert found.progress["stopped"] == "the budget of 4 evaluations is spent"
     with pytest.raises(InputError, match="no complete trial meets the constraints"):
         found.require_frontier()

@@ -116,7 +116,7 @@ def test_two_workers_take_turns_at_the_meter(tmp_path) -> None:
     keys = {json.dumps(dict(t.configuration), sort_keys=True) for t in study.trials}
     assert len(keys) == 6
     assert study.settings["workers"] == 2
-    assert "workers without work" in study.settings["account"]
+    assert "workers without work" in study.progress["account"]
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from ecojax.frontier import Study
 from ecojax.frontier.plot import draw
 from ecojax.frontier.table import to_csv, to_json
 from ecojax.study import Status, StudyStore
+from ecojax.study.parts import part_in_format_1, parted
 
 
 def fuzzed(examples: int):
@@ -77,7 +78,9 @@ def whole(tmp_path_factory) -> Path:
     network = ImageInputs.from_record(FACTS["inputs"]).network({"family": "linear"}, "float32")
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=leaf.shape).astype(np.float32) for name, leaf in _shapes(network).items()}
-    with StudyStore.create(folder, FACTS) as store:
+    parts = parted(FACTS)
+    with StudyStore.create(folder, parts["settings"], facts=parts["facts"]) as store:
+        store.set("account", FACTS["account"], "progress")
         for id_, energy in enumerate((1e-6, 2e-6, 4e-6)):
             configuration = {"family": "linear", "learning_rate": 0.1 * max(id_, 1)}
             store.start(id_, configuration, origin="sobol", seed=id_)
@@ -218,13 +221,13 @@ def test_any_value_in_any_column_is_a_study_or_a_sentence(whole, tmp_path, data)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)
     with StudyStore.open(folder) as store:
-        trial, stated = store.trial(1), store.settings()
+        trial, stated = store.trial(1), store.settings() | store.facts() | store.progress()
     column = data.draw(
         st.sampled_from([*sorted(FACTS), "configuration", "metrics", "provenance", "details", "weights"])
     )
     if column in FACTS:
         text = json.dumps(changed(data, stated[column]))
-        sql(folder, "UPDATE settings SET value = ? WHERE name = ?", text, column)
+        sql(folder, f"UPDATE {part_in_format_1(column)} SET value = ? WHERE name = ?", text, column)
     elif column == "weights":
         text = data.draw(st.text(max_size=9) | st.sampled_from(["..", "", "/", "/etc/passwd", "a\x00"]))
         sql(folder, "UPDATE trials SET weights = ?", text)
@@ -237,7 +240,7 @@ def test_any_value_in_any_column_is_a_study_or_a_sentence(whole, tmp_path, data)
 @pytest.mark.parametrize("name", ["objectives", "constraints", "splits", "account", "versions"])
 @pytest.mark.parametrize("value", ["[" * 100_000, "1e999", "9" * 5000, '{"a":' * 50_000, '"\\ud800"', ""])
 def test_settings_that_no_parser_likes_are_a_sentence(hostile, name, value) -> None:
-    sql(hostile, "UPDATE settings SET value = ? WHERE name = ?", value, name)
+    sql(hostile, f"UPDATE {part_in_format_1(name)} SET value = ? WHERE name = ?", value, name)
     refused(hostile, "damaged|cannot be used")
 
 
@@ -271,7 +274,7 @@ def test_a_column_of_the_wrong_kind_is_named(hostile, column, value, message) ->
     ],
 )
 def test_inputs_of_no_network_are_named(hostile, change, message) -> None:
-    sql(hostile, "UPDATE settings SET value = ? WHERE name = 'inputs'", json.dumps(FACTS["inputs"] | change))
+    sql(hostile, "UPDATE facts SET value = ? WHERE name = 'inputs'", json.dumps(FACTS["inputs"] | change))
     with pytest.raises(EcojaxError, match=message):
         ecojax.export_model(hostile, to=hostile.parent / "model")
 
@@ -435,7 +438,7 @@ def test_columns_first_and_second_headers_are_numpys_own(hostile) -> None:
 
 
 def test_what_a_study_says_does_not_drive_the_terminal(hostile) -> None:
-    sql(hostile, "UPDATE settings SET value = ? WHERE name = 'dataset_title'", '"\\u001b]0;owned\\u0007"')
+    sql(hostile, "UPDATE facts SET value = ? WHERE name = 'dataset_title'", '"\\u001b]0;owned\\u0007"')
     sql(hostile, "UPDATE trials SET configuration = ? WHERE id = 1", '{"family": "\\u001b[31mred\\u009b"}')
     sql(hostile, "UPDATE trials SET provenance = ?", '{"energy_per_sample_j": "\\u001b[2J"}')
     done = subprocess.run(

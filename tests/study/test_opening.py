@@ -120,12 +120,13 @@ def test_another_programs_database_is_left_alone(tmp_path, write, contents) -> N
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
+@pytest.mark.parametrize("version", [0, 3, 99])
 def test_another_format_is_named(folder, version, contents) -> None:
     sqlite(folder / "study.db", f"PRAGMA user_version = {version}")
     before = contents(folder)
     refused(
-        folder, f"has format {version}, this ecojax reads format 1; open it with the ecojax that wrote it"
+        folder,
+        f"has format {version}, this ecojax reads formats 1 and 2; open it with the ecojax that wrote it",
     )
     assert contents(folder) == before
 

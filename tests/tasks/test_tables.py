@@ -145,8 +145,8 @@ def test_a_search_of_a_table_with_classes_has_all_families_that_take_rows(tmp_pa
     study = tiny("sklearn:wine", tmp_path / "study", families=None, dry_run=True)
     assert study.settings["families"] == ["mlp", "linear"]
     assert study.objectives == ["accuracy", "energy_per_sample_j"]
-    assert study.settings["inputs"]["class_names"] == ["class_0", "class_1", "class_2"]
-    assert "crop" not in {record["name"] for record in study.settings["space_records"]}
+    assert study.facts.inputs["class_names"] == ["class_0", "class_1", "class_2"]
+    assert "crop" not in {record.name for record in study.facts.space_records}
 
 
 @pytest.mark.parametrize(
