@@ -145,11 +145,13 @@ def test_the_live_display_shows_what_a_search_is_doing(study):
     from rich.console import Console
 
     from ecojax.cli.progress import Live
+    from ecojax.session.aim import Aim
 
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     trials = package.Study.open(study).trials
     live = Live(console)
     with live.display:
+        live.aiming(Aim(["accuracy", "energy_per_sample_j"]))
         live.search_started(study, trials[:2], 5)
         live.trial_started(trials[2])
         live.trial_ended(trials[2])
