@@ -402,7 +402,7 @@ def _take_folder(dataset: str) -> Path:
                 number += 1
                 continue
             raise StudyError(
-                f"cannot write the study to '{folder}': {error.strerror}; choose a folder with {option('out')}"
+                f"cannot write the study to '{folder}': {error.strerror}; choose another {option('out')}"
             ) from None
 
 

@@ -56,7 +56,7 @@ def test_a_temporary_folder_that_others_can_write_to_is_refused(homeless, tmp_pa
 
 def test_without_a_home_digits_load_and_other_data_ask_for_a_folder(homeless):
     assert load("digits").name == "digits"
-    with pytest.raises(EcojaxError, match=r"no home folder for '~/tensorflow_datasets'.*give --data-dir"):
+    with pytest.raises(EcojaxError, match=r"no home folder for '~/tensorflow_datasets'.*give data_dir"):
         load("cifar10", download=False)
 
 
@@ -90,5 +90,5 @@ def test_searches_that_start_together_get_a_folder_each(tmp_path, monkeypatch):
 def test_a_runs_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").symlink_to(tmp_path / "nowhere" / "else")
-    with pytest.raises(StudyError, match=r"cannot write the study to 'runs/digits-1'.*with --out"):
+    with pytest.raises(StudyError, match=r"cannot write the study to 'runs/digits-1'.*choose another out"):
         _take_folder("digits")

@@ -170,7 +170,7 @@ def test_a_proposer_whose_package_is_missing_is_refused_at_the_start_and_the_oth
     monkeypatch.setattr("ecojax.engine.engine.find_spec", lambda module: None)
     for proposer in ("assisted", "nsga2"):
         with pytest.raises(
-            InputError, match=rf"--proposer {proposer} needs the package evosax; run `.*or choose"
+            InputError, match=rf"proposer='{proposer}' needs the package evosax; run `.*or choose"
         ):
             require_packages(proposer)
     for proposer in ("local", "sobol", "random"):

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ecojax.energy.boards import Board, besides, closed_boards, open_boards
 from ecojax.errors import InputError
 from ecojax.install import CUDA_PLUGINS, clashing_cuda, how_to_install
 from ecojax.wording import option
+
+if TYPE_CHECKING:
+    from ecojax.energy.boards import Board
 
 ROCM_PLUGINS = ("jax_rocm60_plugin", "jax_rocm7_plugin")
 TPU_LIBRARIES = ("libtpu",)
@@ -24,6 +26,8 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
 
     Raises InputError where there is no such device, or fewer than workers.
     """
+    from ecojax.energy.boards import besides
+
     if workers is not None and workers < 1:
         raise InputError(f"{option('workers', workers)} makes no sense; ask for at least 1.")
     older = os.environ.get("JAX_PLATFORM_NAME", "").lower()
@@ -75,6 +79,8 @@ def places(device: str, workers: int | None, *, nvml: Any = None) -> list[dict[s
 
 def closed() -> list[str]:
     """NVIDIA's boards that do not answer, as `closed_boards`; none where JAX could not use them."""
+    from ecojax.energy.boards import closed_boards
+
     return closed_boards() if _installed(CUDA_PLUGINS) else []
 
 
@@ -126,8 +132,10 @@ def _visible(nvml: Any, environment: Mapping[str, str]) -> tuple[list[str], list
     return visible, unopened
 
 
-def _boards(nvml: Any) -> tuple[list[Board], list[str]]:
+def _boards(nvml: Any) -> "tuple[list[Board], list[str]]":
     """`open_boards`; none where there is no driver."""
+    from ecojax.energy.boards import open_boards
+
     if nvml is None:
         import pynvml
 

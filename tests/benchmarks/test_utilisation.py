@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.scale.sleeper import Sleeper
 from benchmarks.scale.utilisation import utilisation
+from ecojax.trial.worker import Evaluate
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_sleeping_times_have_the_mean_and_a_coefficient_of_variation_of_one(
     slept: list[float] = []
     monkeypatch.setattr("benchmarks.scale.sleeper.time.sleep", slept.append)
     sleeper = Sleeper(0.5)
-    metrics = [sleeper.evaluate({}, seed).metrics for seed in range(4000)]
+    metrics = [sleeper.evaluate(Evaluate({}, seed)).metrics for seed in range(4000)]
     assert slept == [m["trial_seconds"] for m in metrics]
     assert np.mean(slept) == pytest.approx(0.5, rel=4 / math.sqrt(4000))
     assert np.std(slept) / np.mean(slept) == pytest.approx(1.0, abs=0.1)
