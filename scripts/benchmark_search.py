@@ -39,7 +39,6 @@ import numpy as np
 PARTS = ("ecopt", "digits", "warm_ecopt", "warm", "regret", "regret_cifar", "inherit", "convolutions")
 BARS = {"ecopt_ratio": 4.0, "digits_ratio": 8.0, "hypervolume": 0.98, "not_working": 0.15, "regret": 0.02}
 OBJECTIVES = ("accuracy", "energy_per_sample_j")
-INFERENCE_BATCH = 64
 SHUFFLES = 200
 MOST_FLOPS = 4e7  # as configs/cifar10.toml: the whole of ECOpt's space wants an A100
 
@@ -154,21 +153,19 @@ def plain_trial(configuration: Mapping[str, Any], dataset: Any, epochs: int, see
 
 def drawn(task: Any, n: int, seed: int, most_flops: float = math.inf) -> list[dict[str, Any]]:
     """Different configurations at random, of at most so many FLOPs an inference."""
-    from ecojax.models.known import known_beforehand
-
     rng, space = np.random.default_rng(seed), task.space
     found: dict[str, dict[str, Any]] = {}
     while len(found) < min(n, space.size()):
         configuration = space.decode(rng.random(len(space)))
-        if known_beforehand(task.network(configuration), INFERENCE_BATCH)["flops"] <= most_flops:
+        if task.candidate(configuration).known(["flops"])["flops"] <= most_flops:
             found.setdefault(space.key(configuration), configuration)
     return list(found.values())
 
 
 def candidates(options: Mapping[str, Any], n: int, most_flops: float) -> list[dict[str, Any]]:
     """Those that `drawn` gives for a search of these settings."""
-    from ecojax.session.workplace import load_task
     from ecojax.settings import SearchSettings
+    from ecojax.tasks.shelf import load_task
 
     return drawn(load_task(SearchSettings(**options), "this benchmark", "float32"), n, 0, most_flops)
 
@@ -192,6 +189,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
         tempfile.TemporaryDirectory() as scratch,
         assemble(settings, "this benchmark") as crew,
     ):
+        settings = crew.settings  # with what the task completes
         configurations = drawn(crew.task, trials, 0, most_flops)
         jax.clear_caches()
         plain, began = [], time.perf_counter()
@@ -208,7 +206,7 @@ def versus_plain(options: Mapping[str, Any], *, trials: int, most_flops: float =
             conduct(store, settings, crew)
         own_s = time.perf_counter() - began
         study = Study.open(folder)
-        networks = len({crew.task.network(configuration) for configuration in configurations})
+        networks = len({crew.task.candidate(configuration).signature for configuration in configurations})
     energies = {
         json.dumps(dict(t.configuration)): t.metrics.get(OBJECTIVES[1], math.nan) for t in study.trials
     }
@@ -462,6 +460,8 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data/tfds"))
     parser.add_argument("--out", type=Path, help="folder for search-<device>[-quick].json")
     arguments = parser.parse_args()
+    if arguments.out is not None:  # found out before the work
+        arguments.out.mkdir(parents=True, exist_ok=True)
     parts = arguments.parts or PARTS
     quick = arguments.quick
 
