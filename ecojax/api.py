@@ -359,10 +359,11 @@ def export_model(
         return export_trial(description, trial, arrays, Path(to), settings=settings)
 
 
-def load(path: str | Path, *, model: Callable[..., Any] | None = None) -> "Model":
+def load(path: str | Path, *, model: Callable[..., Any] | str | None = None) -> "Model":
     """An exported model, ready to call: `model(inputs)` gives logits or predictions.
 
-    model: for a model of your own, the function that builds it; a folder brings no code along.
+    model: for a model of your own, the function that builds it, or its place, "mine.py:build"; a folder brings no code
+        along.
     Raises `InputError` for a damaged folder, or where `model` is missing.
     """
     from ecojax.export import load

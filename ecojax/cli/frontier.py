@@ -23,15 +23,16 @@ def frontier(
 ) -> None:
     """Show the models of STUDY that no other beats: the Pareto frontier, best first.
 
-    A model is on the frontier when no other is both more accurate and cheaper. Read it from the top: each row
-    down gives up accuracy and gets a cheaper inference for it. Energy says how it was obtained: `measured` by a
-    counter in the device, or `modeled` from CPU time.
+    A model is on the frontier when no other is at least as good in every objective and better in one. Read it from the
+    top: the first row is the best in the first objective, say accuracy or R², and each row down gives up some of it
+    for less of a cost, say a cheaper inference. Energy says how it was obtained: `measured` by a counter in the device,
+    or `modeled` from CPU time.
 
     Exits 3 where there is no frontier, and says why: which trials failed of what, or which bound kept them off it.
 
     \b
     ecojax frontier runs/c10
-    ecojax frontier runs/c10 --plot frontier.png
+    ecojax frontier runs/wine --plot frontier.png
     ecojax frontier runs/c10 --format json | jq '.frontier[0].metrics'
     """
     from ecojax.cli.console import print_frontier

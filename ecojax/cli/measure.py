@@ -18,6 +18,14 @@ def measure(
         str | None,
         Option(help="Batch sizes, as in 1,64,1024. [default: the target's own]", show_default=False),
     ] = None,
+    model: Annotated[
+        str | None,
+        Option(
+            help="For an exported model of your own: the function that builds it, as in mine.py:build. The file is "
+            "executed.",
+            metavar="PLACE",
+        ),
+    ] = None,
     seconds: Annotated[float, Option(help="Measure each batch size for so long at most.")] = 30.0,
     energy_ci: Annotated[str, Option(help="95 % half width to reach, as a share: 2% or 0.02.")] = "2%",
     meter: Annotated[str, Option(help="auto, or a meter by name; see `ecojax devices`.")] = "auto",
@@ -45,6 +53,7 @@ def measure(
     \b
     ecojax measure model.py:predict --batch 1,64,1024
     ecojax measure model/ --seconds 60 --json
+    ecojax measure model/ --model mine.py:build
     ecojax measure model/ --grid DE --pue 1.2
     """
     batches, share = _batches(batch), _share(energy_ci)
@@ -65,7 +74,7 @@ def measure(
     from ecojax.measurement import measure_target, resolve
     from ecojax.measurement.table import render, to_record
 
-    resolved = resolve(target)
+    resolved = resolve(target, model)
     with open_meter(meter, watts_per_core=watts_per_core) as opened:
         rows = list(
             measure_target(

@@ -20,6 +20,8 @@ from ecojax.export.label import read_label, unit_of
 from ecojax.export.records import read_record
 from ecojax.frontier.quantities import joules
 from ecojax.jax_settings import computing
+from ecojax.tasks.code import load_object
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.models.network import FlaxNetwork, Weights
@@ -108,11 +110,11 @@ class Model:
         return shape[1:]
 
 
-def load(path: Path | str, *, model: Callable[..., Any] | None = None) -> Model:
+def load(path: Path | str, *, model: Callable[..., Any] | str | None = None) -> Model:
     """The model in the folder `path`, as `export_trial` wrote it.
 
-    model: the function of a configuration and rngs that builds the network, for a model of your own; a folder brings no
-    code along.
+    model: the function of a configuration and rngs that builds the network, for a model of your own, or its place, as
+    in "mine.py:build"; a folder brings no code along.
 
     Raises `InputError` naming file and key for a folder that is missing, damaged, foreign or of another version, and
     for a model of your own without `model`; and whatever that raises.
@@ -130,7 +132,8 @@ def load(path: Path | str, *, model: Callable[..., Any] | None = None) -> Model:
             f"'{folder / write.CONFIGURATION}': configuration should be an object; export the model again"
         )
     energy = read_label(folder)
+    build = load_object(model, option("model", model)) if isinstance(model, str) else model
     with computing():
-        network = description.network(model)
+        network = description.network(build)
         weights = restore_weights(folder, network)
     return Model(network, weights, description, configuration, energy)

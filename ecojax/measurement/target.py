@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecojax.errors import EcojaxError, InputError
 from ecojax.importing import import_file
 from ecojax.jax_settings import computing, unchecked
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,15 +42,21 @@ class Target:
     settings: Callable[[], AbstractContextManager[None]] = unchecked
 
 
-def resolve(name: str) -> Target:
+def resolve(name: str, model: str | None = None) -> Target:
     """`module.py:function`, or the folder of an exported model. Raises InputError where it is neither.
+
+    model: where the function is that builds the model of a folder, "mine.py:build", for those of a user's own.
 
     The example inputs of a function are `example_inputs` in the same file: a tuple of arguments, or a function of
     none or of the batch size that returns one. Without it, the function itself is called, with nothing or with a
     parameter `batch_size`, for the pair (function, arguments). The file is executed, as by `python`.
     """
     if Path(name).is_dir():
-        return _model(Path(name))
+        return _model(Path(name), model)
+    if model is not None:
+        raise InputError(
+            f"{option('model', model)} goes with the folder of an exported model, and '{name}' is none; leave it out"
+        )
     file, colon, function = name.rpartition(":")
     if not colon or not file.endswith(".py") or not function:
         raise InputError(
@@ -160,10 +167,10 @@ def _as_call(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> "Call":
     return as_call(fn, arguments)
 
 
-def _model(folder: Path) -> Target:
+def _model(folder: Path, builder: str | None) -> Target:
     from ecojax.export import load
 
-    model = load(folder)
+    model = load(folder, model=builder)
     labelled = model.energy.get("batch_size")
 
     def call(batch: int | None) -> "Call":

@@ -15,6 +15,7 @@ from exported_trial import make_case
 from flax import nnx
 
 import ecojax
+from ecojax.cli import main
 from ecojax.errors import InputError
 from ecojax.export import export_trial
 from ecojax.space import Int
@@ -129,8 +130,54 @@ def test_a_folder_brings_no_code_along(exported) -> None:
     folder, _ = exported
     with pytest.raises(InputError, match=r"function 'test_own_models:build', and a folder brings no code"):
         ecojax.load(folder)
-    with pytest.raises(InputError, match="model is a str; give the function"):
-        ecojax.load(folder, model="test_own_models:build")
+    with pytest.raises(InputError, match=r"model='mine.py:build': there is no file"):
+        ecojax.load(folder, model="mine.py:build")
+    with pytest.raises(InputError, match="model is a int; give the function"):
+        ecojax.load(folder, model=3)
+
+
+def test_its_function_may_be_named_by_its_place(task, exported) -> None:
+    x = task.dataset.x_validation
+    named = ecojax.load(exported[0], model=f"{__file__}:build")
+    np.testing.assert_array_equal(named(x), ecojax.load(exported[0], model=build)(x))
+
+
+def on_the_command_line(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["ecojax", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return int(stop.value.code or 0), *capsys.readouterr()
+
+
+def test_it_is_measured_by_name_of_its_function(exported, monkeypatch, capsys) -> None:
+    quick = ("--seconds", "0.3", "--energy-ci", "50%", "--batch", "8", "--json")
+    status, out, err = on_the_command_line(
+        monkeypatch, capsys, "measure", exported[0], "--model", f"{__file__}:build", *quick
+    )
+    assert status == 0, err
+    assert json.loads(out)["rows"][0]["energy"]["input_shape"] == "float32[8,5]"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (None, "a folder brings no code along; name it with --model test_own_models:build"),
+        ("nowhere.py:build", "--model nowhere.py:build: there is no file"),
+        (f"{__file__}:bild", "has no 'bild' (did you mean 'build'?)"),
+        (f"{__file__}:build_number", "belong to another network"),
+    ],
+)
+def test_without_its_function_it_is_not_measured(exported, monkeypatch, capsys, model, message) -> None:
+    named = [] if model is None else ["--model", model]
+    status, out, err = on_the_command_line(monkeypatch, capsys, "measure", exported[0], *named)
+    assert (status, out) == (1, "")
+    assert message in err
+
+
+def test_what_is_no_folder_needs_no_builder(monkeypatch, capsys) -> None:
+    status, _, err = on_the_command_line(monkeypatch, capsys, "measure", "m.py:f", "--model", "mine.py:build")
+    assert status == 1
+    assert "--model mine.py:build goes with the folder of an exported model, and 'm.py:f' is none" in err
 
 
 def test_a_function_of_another_network_is_refused_and_its_own_failure_is_its_own(exported) -> None:

@@ -18,6 +18,7 @@ from ecojax.tasks.description import (
     first_problem,
     require,
 )
+from ecojax.wording import option
 
 if TYPE_CHECKING:
     from ecojax.models.own import OwnNetwork
@@ -89,12 +90,13 @@ class OwnDescription(Description):
 
         if build is None:
             raise InputError(
-                f"this model is built by the function {self.model!r}, and a folder brings no code along; import it and "
-                "give it to ecojax.load(folder, model=...)"
+                f"this model is built by the function {self.model!r}, and a folder brings no code along; name it with "
+                f"{option('model', self.model)}"
             )
         if not callable(build):
             raise InputError(
-                f"model is a {type(build).__name__}; give the function of a configuration and rngs itself"
+                f"{option('model')} is a {type(build).__name__}; give the function of a configuration and rngs that "
+                "builds it, or its place"
             )
         network = OwnNetwork(
             build=build,
