@@ -133,7 +133,7 @@ def _require_task_named(folder: Path, settings: SearchSettings, given: str | Non
 
 def require_agreement(store: StudyStore, facts: Mapping[str, Any]) -> None:
     """Raises `StudyError` where the figures of this session would not compare with those of the study."""
-    stored = _with_provenance(store.facts())
+    stored = _with_place(_with_provenance(store.facts()))
     for name, difference_of in MUST_AGREE.items():
         if name not in stored:
             continue
@@ -170,6 +170,12 @@ def note_data(store: StudyStore, facts: Mapping[str, Any], listener: Listener | 
             "labels cannot be told; from now on it holds one"
         )
         store.set("digests", facts["digests"], "facts")
+
+
+def _with_place(stored: dict[str, Any]) -> dict[str, Any]:
+    """A study's facts with a user's model called as an export calls it: earlier ones told its folder apart, too."""
+    told, called = stored.get("task_facts", {}), stored.get("inputs", {}).get("model")
+    return stored | {"task_facts": told | {"model": called}} if called and "model" in told else stored
 
 
 def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:

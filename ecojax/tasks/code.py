@@ -53,6 +53,15 @@ def place_of(thing: Any) -> str | None:
     return f"{module}:{name}"
 
 
+def told_place(thing: Any) -> str:
+    """Where a function or class is, for somebody who has the file: without the folders of this machine."""
+    name = getattr(thing, "__qualname__", None) or type(thing).__qualname__
+    where, _, name = (place_of(thing) or f"{getattr(thing, '__module__', '?')}:{name}").rpartition(":")
+    if where.startswith(PREFIX):  # a lambda of a file
+        where = getattr(sys.modules.get(where), "__file__", None) or where
+    return f"{Path(where).name if where.endswith('.py') else where}:{name}"
+
+
 def require_place(thing: Any, named: str) -> Any:
     """The place of a function; a place, or None, as it is. Raises `InputError` where workers cannot load it."""
     if thing is None or isinstance(thing, str):

@@ -21,9 +21,9 @@ from ecojax.export import export_trial
 from ecojax.space import Int
 from ecojax.study import Status, StudyStore, Trial
 from ecojax.study.parts import parted
-from ecojax.tasks.code import load_object
+from ecojax.tasks.code import load_object, told_place
 from ecojax.tasks.descriptions import described, described_by, from_record
-from ecojax.tasks.own.task import OwnModel, _told_place
+from ecojax.tasks.own.task import OwnModel
 
 
 class Net(nnx.Module):
@@ -277,8 +277,8 @@ def test_a_study_that_does_not_say_how_its_models_are_built_asks_for_its_task() 
 def test_a_function_of_a_file_is_named_by_the_file_not_by_its_folder(tmp_path) -> None:
     (tmp_path / "mine.py").write_text("def build(configuration, rngs): ...")
     found = load_object(f"{tmp_path}/mine.py:build", "model")
-    assert _told_place(found) == "mine.py:build"
-    assert _told_place(build) == "test_own_models:build"
+    assert told_place(found) == "mine.py:build"
+    assert told_place(build) == "test_own_models:build"
 
 
 def test_a_task_of_the_users_own_is_asked_and_its_facts_are_read(task, exported, tmp_path) -> None:

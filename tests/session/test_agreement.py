@@ -168,3 +168,15 @@ def test_a_study_without_a_digest_goes_on_with_a_note_and_has_one_from_then_on(s
         assert ["digest" in text for text in notes.texts] == [True]
         with pytest.raises(StudyError, match="digests"):
             require_agreement(store, facts(board(), digests=DIGESTS | {"train": "9"}))
+
+
+def test_a_users_model_is_told_by_its_file_whatever_folder_an_earlier_study_had_it_in(study):
+    inputs = {"shape": [4], "model": "mine.py:build"}
+    earlier = {"task_facts": {"model": "ecojax_code_mine_0a1b2c3d:build"}, "inputs": inputs}
+    now = {"task_facts": {"model": "mine.py:build"}, "inputs": inputs}
+    with study(**facts(board(), **earlier)) as store:
+        require_agreement(store, facts(board(), **now))
+        with pytest.raises(
+            StudyError, match=r"model is 'mine.py:build' in the study and 'mine.py:other' here"
+        ):
+            require_agreement(store, facts(board(), **now | {"task_facts": {"model": "mine.py:other"}}))

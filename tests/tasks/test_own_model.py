@@ -8,8 +8,11 @@ import pytest
 from flax import linen, nnx
 
 import ecojax
+from ecojax.data.arrays import of_arrays
 from ecojax.errors import DataError, InputError
 from ecojax.study import Status
+from ecojax.study.declarations import require_own_names
+from ecojax.tasks.own.task import OwnModel
 
 SMALL = {
     "evaluations": 2,
@@ -110,6 +113,35 @@ def test_loss_metrics_and_optimizer_are_the_users_own(data, tmp_path) -> None:
         assert trial.status is Status.COMPLETE, trial.error
         assert set(trial.configuration) == {"width", "rate", "batch_size"}
         assert 0 <= trial.metrics["recall"] <= 1
+
+
+def own_model(data, *scores) -> OwnModel:
+    return OwnModel(of_arrays(*data, seed=0), build, (ecojax.Int("width", 8, 16),), scores=scores)
+
+
+def test_metrics_beside_one_of_a_name_of_ours_are_declared_too(data) -> None:
+    metrics = own_model(data, ("accuracy", recall, "max"), ("recall", recall, "maximize")).metrics
+    assert [metric.name for metric in metrics] == ["accuracy", "recall", "parameters", "flops"]
+    assert [metric.count for metric in metrics[:2]] == [len(of_arrays(*data, seed=0).y_validation), None]
+    assert [metric.name for metric in own_model(data).metrics] == ["accuracy", "parameters", "flops"]
+    with pytest.raises(InputError, match=r"the task's metric 'accuracy' is to minimize .* rename it"):
+        require_own_names(own_model(data, ("accuracy", recall, "min")).metrics)
+
+
+@pytest.mark.usefixtures("unmetered")
+def test_a_study_goes_on_where_the_models_file_was_moved_to(data, tmp_path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(
+            "from test_own_model import Perceptron\n\n\n"
+            "def build(config, rngs):\n    return Perceptron(config['width'], 2, rngs)\n"
+        )
+    given = {"space": SPACE, "data": data, "out": tmp_path / "s"}
+    ecojax.search(model=f"{tmp_path}/here/mine.py:build", **given, **SMALL, executor="inline")
+    went_on = ecojax.search(
+        model=f"{tmp_path}/there/mine.py:build", **given, resume=True, evaluations=3, executor="inline"
+    )
+    assert [trial.status for trial in went_on.trials] == [Status.COMPLETE] * 3
 
 
 @pytest.mark.usefixtures("unmetered")

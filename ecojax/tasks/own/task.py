@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from ecojax.errors import InputError
 from ecojax.space import Parameter, SearchSpace
 from ecojax.study import METRICS, Metric
-from ecojax.tasks.code import place_of
+from ecojax.study.metrics import Direction
+from ecojax.tasks.code import told_place
 from ecojax.tasks.composition import compose_space
 from ecojax.tasks.description import PORTABLE_AS
 from ecojax.tasks.own.description import OwnDescription
@@ -78,7 +78,7 @@ class OwnModel(Supervised):
 
     @property
     def searched(self) -> str:
-        return _name_of(self.build)
+        return told_place(self.build)
 
     @property
     def _of_classes(self) -> bool:
@@ -101,16 +101,16 @@ class OwnModel(Supervised):
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        built = tuple(METRICS[name] for name in ("parameters", "flops"))
-        if self.quality in METRICS:
-            metric = METRICS[self.quality]
-            count = len(self.dataset.y_validation) if metric.is_share else None
-            return (replace(metric, count=count), *built)
-        own = tuple(
-            Metric(name, _direction(way), "", "a metric of the user's own", least=-math.inf)
-            for name, _, way in self._scored
-        )
-        return (*own, *built)
+        scored = tuple(self._declared(name, _direction(way)) for name, _, way in self._scored)
+        default = () if scored else (self._declared(self.quality, METRICS[self.quality].direction),)
+        return (*scored, *default, *(METRICS[name] for name in ("parameters", "flops")))
+
+    def _declared(self, name: str, direction: Direction) -> Metric:
+        """The metric of the user's own; where ecojax has one of that name, what is known of that."""
+        ours = METRICS.get(name)
+        if ours is None or (ours.direction, ours.when) != (direction, "trained"):
+            return Metric(name, direction, "", "a metric of the user's own", least=-math.inf)
+        return replace(ours, count=len(self.dataset.y_validation) if ours.is_share else None)
 
     def network(self, configuration: Mapping[str, Any]) -> "OwnNetwork":
         from ecojax.models.own import OwnNetwork
@@ -135,7 +135,7 @@ class OwnModel(Supervised):
     def _described(self, configuration: Mapping[str, Any]) -> OwnDescription:
         network = self.network(configuration)
         return OwnDescription.of(
-            network, _told_place(self.build), network.configuration, tuple(self.dataset.class_names)
+            network, told_place(self.build), network.configuration, tuple(self.dataset.class_names)
         )
 
     def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
@@ -198,7 +198,7 @@ class OwnModel(Supervised):
             "dataset_source": data.source,
             "splits": data.splits,
             "digests": data.digests,
-            "model": _name_of(self.build),
+            "model": told_place(self.build),
             PORTABLE_AS: "own",
             "inputs": self._described(self.space.default()).facts(
                 tuple(parameter.name for parameter in self.parameters)
@@ -207,18 +207,13 @@ class OwnModel(Supervised):
         }
 
 
-def _direction(way: str) -> Any:
-    ways = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
+def _direction(way: str) -> Direction:
+    ways: dict[str, Direction] = {
+        "max": "maximize",
+        "maximize": "maximize",
+        "min": "minimize",
+        "minimize": "minimize",
+    }
     if way not in ways:
         raise InputError(f'the direction of a metric is {way!r}; write "maximize" or "minimize"')
     return ways[way]
-
-
-def _name_of(build: Any) -> str:
-    return f"{getattr(build, '__module__', '?')}:{getattr(build, '__qualname__', type(build).__qualname__)}"
-
-
-def _told_place(build: Any) -> str:
-    """Where a function is, for somebody who has the file: without the folders of this machine."""
-    where, _, name = (place_of(build) or _name_of(build)).rpartition(":")
-    return f"{Path(where).name if where.endswith('.py') else where}:{name}"
