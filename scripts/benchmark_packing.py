@@ -48,6 +48,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 def probed(name: str, seconds: float, precision: str) -> Any:
     from ecojax.models import family
     from ecojax.models.network import Network
+    from ecojax.train.images.augmentation import ImageAugmentation
     from ecojax.train.loss import Classification
     from ecojax.train.packing_probe import probe
     from ecojax.train.program import TrainingProgram
@@ -66,7 +67,7 @@ def probed(name: str, seconds: float, precision: str) -> Any:
     )
     recipe = Recipe.from_configuration(shape["recipe"])
     program = TrainingProgram(
-        network, recipe.optimizer, recipe.batch_size, max_shift=1, loss=Classification(10)
+        network, recipe.optimizer, recipe.batch_size, Classification(10), ImageAugmentation(max_shift=1)
     )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (IMAGES, height, width, channels), np.uint8)
@@ -76,13 +77,13 @@ def probed(name: str, seconds: float, precision: str) -> Any:
 
 def table(found: Any) -> str:
     rows = [f"  {'':8}{'images/s':>12}{'of alone':>10}{'compiled in':>13}"]
-    alone = found.speeds[0].images_per_s
+    alone = found.speeds[0].samples_per_s
     for speed in found.speeds:
-        if speed.images_per_s is None:
+        if speed.samples_per_s is None:
             rows.append(f"  {speed!s:8}  {speed.why}")
         else:
-            gain = speed.images_per_s / alone
-            rows.append(f"  {speed!s:8}{speed.images_per_s:12,.0f}{gain:10.2f}{speed.compile_s:11.1f} s")
+            gain = speed.samples_per_s / alone
+            rows.append(f"  {speed!s:8}{speed.samples_per_s:12,.0f}{gain:10.2f}{speed.compile_s:11.1f} s")
     return "\n".join(rows)
 
 

@@ -64,7 +64,7 @@ IMAGE_SHAPE = (32, 32, 3)
 
 def space() -> Any:
     from ecojax.tasks.composition import compose_space, family_parameters
-    from ecojax.train.recipe import recipe_parameters
+    from ecojax.train.images.recipe import recipe_parameters
 
     parameters = [
         *family_parameters(("convnet", "mlp"), IMAGE_SHAPE),

@@ -106,10 +106,7 @@ STILL = {
     "ecojax.session.workplace": OPTION,
     "ecojax.train.inheritance": IMAGE_PROGRAM,
     "ecojax.train.loss": "a classification's labels",
-    "ecojax.train.packing": IMAGE_PROGRAM,
-    "ecojax.train.packing_probe": IMAGE_PROGRAM,
-    "ecojax.train.program": IMAGE_PROGRAM,
-    "ecojax.train.recipe": IMAGE_PROGRAM,
+    "ecojax.train.recipe": "the smoothing of labels",
 }
 
 

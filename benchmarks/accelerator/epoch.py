@@ -24,6 +24,7 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
     """airbench94 of a size, trained by SGD; without augmentation by dropout."""
     from ecojax.models import family
     from ecojax.models.network import Network
+    from ecojax.train.images.augmentation import ImageAugmentation
     from ecojax.train.loss import Classification
     from ecojax.train.program import TrainingProgram
     from ecojax.train.recipe import Recipe
@@ -47,9 +48,9 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
         network,
         recipe.optimizer,
         size["batch"],
-        max_shift=2,
         loss=Classification(10),
-        absent=frozenset({"dropout"}),
+        augmentation=ImageAugmentation(max_shift=2),
+        drops=False,
     )
     return program, recipe.numbers
 
@@ -92,7 +93,7 @@ def measured(size: dict[str, Any], precision: str, *, wait: bool = False) -> dic
     batches = images[: size["batch"]][None], labels[: size["batch"]][None]
     compiled("evaluate", jitted.evaluate, state.weights, *batches)
     compiled("logits", jitted.logits, state.weights, batches[0][0])
-    epoch = compiled("epoch", jitted.epoch, state, numbers, images, labels, total, key)
+    epoch = compiled("epoch", jitted.advance, state, numbers, images, labels, total, key)
     if wait:
         print("ready", flush=True)
         sys.stdin.readline()

@@ -2,8 +2,8 @@
 
 pack = PackedProgram(program, size=4, way="vmap")
 states = pack.jitted.init(keys)                                     # [size] keys
-states, losses = pack.jitted.epoch(states, numbers, images, labels, total_steps, keys)
-correct, losses = pack.jitted.evaluate(states.weights, images, labels)
+states, losses = pack.jitted.advance(states, numbers, inputs, targets, total_steps, keys)
+sums = pack.jitted.evaluate(states.weights, inputs, targets)
 
 Members differ in seeds and numbers; whatever else they have in common, `step` too, is one argument for all. Which way
 is faster depends on network and device: `ecojax.train.packing_probe` finds out.
@@ -21,7 +21,7 @@ from ecojax.models.network import Weights
 from ecojax.train.program import TrainingProgram, TrainState
 
 Way = Literal["map", "vmap"]
-# the step is shared: were it batched, "before the first step" would be computed in every epoch, and thrown away
+# the step is shared: were it batched, "before the first step" would be computed in every pass, and thrown away
 _AXES = TrainState(weights=0, optimizer_state=0, step=None)  # type: ignore[arg-type]
 
 
@@ -48,17 +48,17 @@ class PackedProgram:
         states = jax.lax.map(self.program.init, keys)
         return states._replace(step=jnp.int32(0))
 
-    def epoch(
+    def advance(
         self,
         states: TrainState,
         numbers: Mapping[str, jax.Array],
-        images: jax.Array,
-        labels: jax.Array,
+        inputs: jax.Array,
+        targets: jax.Array,
         total_steps: jax.Array,
         keys: jax.Array,
         part: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[TrainState, jax.Array]:
-        """`TrainingProgram.epoch` of every member. Args: numbers and keys `[size]`; the others are one for all.
+        """`TrainingProgram.advance` of every member. Args: numbers and keys `[size]`; the others are one for all.
 
         Returns the new states and the mean training losses `[size]`. Raises ValueError for keys of a generator
         that draws otherwise side by side than alone ("rbg").
@@ -70,38 +70,38 @@ class PackedProgram:
                     'jax.random.key(seed, impl="threefry2x32")'
                 )
             axes = (_AXES, 0, None, None, None, 0, None)
-            return jax.vmap(self.program.epoch, in_axes=axes, out_axes=(_AXES, 0))(
-                states, numbers, images, labels, total_steps, keys, part
+            return jax.vmap(self.program.advance, in_axes=axes, out_axes=(_AXES, 0))(
+                states, numbers, inputs, targets, total_steps, keys, part
             )
 
         def alone(member: tuple[Weights, Any, Mapping[str, jax.Array], jax.Array]) -> tuple[Any, ...]:
             weights, optimizer_state, numbers, key = member
             state = TrainState(weights, optimizer_state, states.step)
-            state, loss = self.program.epoch(state, numbers, images, labels, total_steps, key, part)
+            state, loss = self.program.advance(state, numbers, inputs, targets, total_steps, key, part)
             return state.weights, state.optimizer_state, loss
 
         weights, optimizer_state, losses = jax.lax.map(
             alone, (states.weights, states.optimizer_state, numbers, keys)
         )
-        first, end = part if part is not None else (0, images.shape[0] // self.program.batch_size)
+        first, end = part if part is not None else (0, inputs.shape[0] // self.program.batch_size)
         return TrainState(weights, optimizer_state, states.step + end - first), losses
 
-    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
+    def evaluate(self, weights: Weights, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, ...]:
         """`TrainingProgram.evaluate` of every member: its sums, `[size]` each."""
         if self.way == "vmap":
-            return jax.vmap(self.program.evaluate, in_axes=(0, None, None))(weights, images, labels)
-        return jax.lax.map(lambda member: self.program.evaluate(member, images, labels), weights)
+            return jax.vmap(self.program.evaluate, in_axes=(0, None, None))(weights, inputs, targets)
+        return jax.lax.map(lambda member: self.program.evaluate(member, inputs, targets), weights)
 
     @cached_property
     def jitted(self) -> "JittedPack":
-        return JittedPack(jax.jit(self.init), jax.jit(self.epoch, donate_argnums=0), jax.jit(self.evaluate))
+        return JittedPack(jax.jit(self.init), jax.jit(self.advance, donate_argnums=0), jax.jit(self.evaluate))
 
 
 class JittedPack(NamedTuple):
     """The jitted methods of a pack, held together so that their caches live and die with it."""
 
     init: Any
-    epoch: Any
+    advance: Any
     evaluate: Any
 
 

@@ -1,9 +1,9 @@
-"""The compiled programs that train and judge one network shape: init, epoch, evaluate.
+"""Supervised training: the compiled programs that train and judge one network shape: init, advance, evaluate.
 
 state = program.init(seed)
-for epoch in range(epochs):
-    state, loss = program.epoch(state, numbers, images, labels, total_steps, key)   # one dispatch
-sums = program.evaluate(state.weights, images, labels)
+for _ in range(passes):
+    state, loss = program.advance(state, numbers, inputs, targets, total_steps, key)   # one dispatch
+sums = program.evaluate(state.weights, inputs, targets)
 figures = program.loss.figures(sums, n)
 """
 
@@ -20,17 +20,17 @@ import optax
 
 from ecojax.jax_devices import platform
 from ecojax.models.network import FlaxNetwork, Weights
-from ecojax.train.images.augmentation import alternating_flips, augment
+from ecojax.train.augmentation import Augmentation
 from ecojax.train.loss import Loss
 from ecojax.train.optimizer import OwnOptimizer, make_optimizer
 
-# what a layer makes of more images does not fit into the caches of a CPU
+# what a layer makes of more inputs does not fit into the caches of a CPU
 EVALUATION_BATCH = {"cpu": 64}
 ELSEWHERE = 256
 
 
 class TrainState(NamedTuple):
-    """Everything an epoch changes."""
+    """Everything that training changes."""
 
     weights: Weights
     optimizer_state: Any
@@ -42,16 +42,16 @@ class TrainingProgram:
     """One network trained by one optimizer at one batch size; everything else is an argument.
 
     Equal programs compile to the same executables, so `TrainingProgram` is also the key of the program cache.
-    absent: numbers among flip, crop, cutout and dropout that are 0 for every candidate: they are not compiled in.
+    drops: whether there is dropout; where its rate is 0 for every candidate, it is not compiled in.
     variant: tells programs apart whose networks are equal and begin with other weights.
     """
 
     network: FlaxNetwork
     optimizer: str | OwnOptimizer
     batch_size: int
-    max_shift: int
     loss: Loss
-    absent: frozenset[str] = frozenset()
+    augmentation: Augmentation | None = None
+    drops: bool = True
     variant: Hashable = None
 
     def init(self, key: jax.Array) -> TrainState:
@@ -61,37 +61,37 @@ class TrainingProgram:
         optimizer = make_optimizer(self.optimizer, defaultdict(lambda: jnp.float32(0)), jnp.float32(1))
         return TrainState(weights, optimizer.init(weights.parameters), jnp.int32(0))
 
-    def epoch(
+    def advance(
         self,
         state: TrainState,
         numbers: Mapping[str, jax.Array],
-        images: jax.Array,
-        labels: jax.Array,
+        inputs: jax.Array,
+        targets: jax.Array,
         total_steps: jax.Array,
         key: jax.Array,
         part: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[TrainState, jax.Array]:
-        """One pass in a fresh random order; the incomplete last batch waits for the next epoch's order.
+        """One pass over the training data in a fresh random order; the incomplete last batch waits for the next one's.
 
-        Before the very first step, weights that are computed from training images are.
-        Args: images `[n, height, width, channels]` uint8, labels `[n]`, numbers as in `Recipe`; `part` the first step
-        to take and the first not to, for a pass in several calls with the same key.
+        Before the very first step, weights that are computed from training inputs are.
+        Args: inputs `[n, ...]`, targets `[n]` (classes or values), numbers as in `Recipe`; `part` the first step to
+        take and the first not to, for a pass in several calls with the same key.
         Returns the new state and the mean training loss.
         """
-        n = images.shape[0]
+        n = inputs.shape[0]
         steps = n // self.batch_size
         optimizer = make_optimizer(self.optimizer, numbers, total_steps)
         if self.network.fits:
             weights = jax.lax.cond(
-                state.step == 0, self.network.fit, lambda weights, _: weights, state.weights, images
+                state.step == 0, self.network.fit, lambda weights, _: weights, state.weights, inputs
             )
             state = state._replace(weights=weights)
-        epoch = state.step // steps
+        passes = state.step // steps
         order_key, step_key = jax.random.split(key)
         # one sort of random bits; `jax.random.permutation` sorts several times, and compiles as much longer
         order = jnp.argsort(jax.random.bits(order_key, (n,)))[: steps * self.batch_size]
 
-        draws = not {"crop", "cutout", "dropout"}.issubset(self.absent)
+        draws = self.drops or (self.augmentation is not None and self.augmentation.draws)
         step_keys = jax.random.split(step_key, (steps, 2)) if draws else None
         first, end = part if part is not None else (jnp.int32(0), jnp.int32(steps))
 
@@ -99,25 +99,19 @@ class TrainingProgram:
             state, losses = so_far
             index = jax.lax.dynamic_slice(order, (step * self.batch_size,), (self.batch_size,))
             augment_key, dropout_key = (None, None) if step_keys is None else step_keys[step]
-            x = self.network.normalise(images[index])
-            x = augment(
-                x,
-                alternating_flips(index, epoch),
-                numbers,
-                augment_key,
-                max_shift=self.max_shift,
-                absent=self.absent,
-            )
-            y = labels[index]
+            x = self.network.normalise(inputs[index])
+            if self.augmentation is not None:
+                x = self.augmentation(x, index, passes, numbers, augment_key)
+            y = targets[index]
 
             def loss_of(parameters: Any) -> tuple[jax.Array, Any]:
-                logits, statistics = self.network.training_logits(
+                outputs, statistics = self.network.training_logits(
                     state.weights._replace(parameters=parameters),
                     x,
                     dropout_rate=numbers["dropout"],
-                    key=None if "dropout" in self.absent else dropout_key,
+                    key=dropout_key if self.drops else None,
                 )
-                return self.loss.training(logits, y, numbers), statistics
+                return self.loss.training(outputs, y, numbers), statistics
 
             (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.weights.parameters)
             updates, optimizer_state = optimizer.update(
@@ -130,8 +124,8 @@ class TrainingProgram:
         state, losses = jax.lax.fori_loop(first, end, train_step, (state, jnp.float32(0)))
         return state, losses / jnp.maximum(end - first, 1)
 
-    def evaluate(self, weights: Weights, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, ...]:
-        """The loss's sums over `[batches, batch, ...]`, whose padding has the loss's label for it."""
+    def evaluate(self, weights: Weights, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, ...]:
+        """The loss's sums over `[batches, batch, ...]`, whose padding has the loss's target for it."""
 
         def judge_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
             x, y = batch
@@ -143,13 +137,13 @@ class TrainingProgram:
             logits, _ = jax.vjp(logits_of, weights.parameters)
             return self.loss.sums(logits, y)
 
-        return self.loss.merged(jax.lax.map(judge_batch, (images, labels)))
+        return self.loss.merged(jax.lax.map(judge_batch, (inputs, targets)))
 
     @cached_property
     def jitted(self) -> "JittedProgram":
         return JittedProgram(
             jax.jit(self.init),
-            jax.jit(self.epoch, donate_argnums=0),
+            jax.jit(self.advance, donate_argnums=0),
             jax.jit(self.evaluate),
             jax.jit(self.network.logits),
         )
@@ -159,20 +153,20 @@ class JittedProgram(NamedTuple):
     """The jitted methods of a program, held together so that their caches live and die with it."""
 
     init: Any
-    epoch: Any
+    advance: Any
     evaluate: Any
     logits: Any
 
 
 def padded_batches(
-    images: np.ndarray, labels: np.ndarray, batch: int | None = None, padding: float = -1
+    inputs: np.ndarray, targets: np.ndarray, batch: int | None = None, padding: float = -1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with label `padding`.
+    """`[n, ...]` to `[batches, batch, ...]` and `[batches, batch]`, the last batch filled up with target `padding`.
 
     batch: by default 64 for a CPU, else 256.
     """
-    batch = min(batch or EVALUATION_BATCH.get(platform(), ELSEWHERE), len(images))
-    missing = -len(images) % batch
-    x = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-    y = np.concatenate([labels, np.full(missing, padding, labels.dtype)])
-    return x.reshape(-1, batch, *images.shape[1:]), y.reshape(-1, batch)
+    batch = min(batch or EVALUATION_BATCH.get(platform(), ELSEWHERE), len(inputs))
+    missing = -len(inputs) % batch
+    x = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
+    y = np.concatenate([targets, np.full(missing, padding, targets.dtype)])
+    return x.reshape(-1, batch, *inputs.shape[1:]), y.reshape(-1, batch)

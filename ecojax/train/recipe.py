@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecojax.space import Choice, Float, Int, Parameter
+from ecojax.space import Choice, Float, Parameter
 
 # What an inactive number of the recipe takes: it does nothing (momentum: what `sgd` and nothing else is given).
 NEUTRAL = {
@@ -33,18 +33,13 @@ ALWAYS_ACTIVE: dict[str, set[str]] = {
 }
 
 
-def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
-    """The search parameters of training on so many images of `(height, width, channels)`."""
-    return (*learning_parameters(training_images), DROPOUT, *augmentation_parameters(image_shape))
-
-
 def learning_parameters(training_samples: int) -> tuple[Parameter, ...]:
     """The search parameters of the optimizer, its schedule, the label smoothing and the batch size.
 
     Learning rates are peaks after the warm-up; those of `decoupled_sgd`, and its weight decay, are per 1024 samples
     (`Recipe.from_configuration`). `warmup` is a share of all steps.
     """
-    # an epoch of fewer than four steps trains nothing
+    # a pass of fewer than four steps trains nothing
     batch_sizes = tuple(size for size in (32, 64, 128, 256) if 4 * size <= training_samples) or (
         max(1, training_samples // 4),
     )
@@ -73,24 +68,8 @@ def learning_parameters(training_samples: int) -> tuple[Parameter, ...]:
     )
 
 
-def augmentation_parameters(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
-    """The search parameters of the augmentation of images of `(height, width, channels)`.
-
-    `flip` mirrors each image in every second epoch, `crop` shifts by up to that many pixels, `cutout` blanks a square
-    of that side (DeVries & Taylor 2017).
-    """
-    side = min(image_shape[:2])
-    return (
-        Choice("flip", (False, True), default=False),
-        Int("crop", 0, max(1, side // 8), default=0),
-        Choice("crop_padding", ("zero", "reflect"), default="zero"),
-        Int("cutout", 0, max(1, side // 4), default=0),
-    )
-
-
-def widest_recipe(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
-    """The parameters of the recipe with all that a training can take; `batch_size` depends on the data alone."""
-    side = min(image_shape[:2])
+def widest_learning() -> tuple[Parameter, ...]:
+    """`learning_parameters` and dropout with all that a training can take; `batch_size` depends on the data alone."""
     rates = ("sgd_learning_rate", "decoupled_sgd_learning_rate", "adamw_learning_rate", "muon_learning_rate")
     return (
         Choice("optimizer", ("sgd", "decoupled_sgd", "adamw", "muon")),
@@ -101,10 +80,6 @@ def widest_recipe(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
         Choice("schedule", tuple(SCHEDULES)),
         Float("label_smoothing", 0.0, 1.0),
         Float("dropout", 0.0, 0.99),
-        Choice("flip", (False, True)),
-        Int("crop", 0, max(1, side - 1)),
-        Choice("crop_padding", ("zero", "reflect")),
-        Int("cutout", 0, max(1, side)),
     )
 
 
@@ -128,7 +103,7 @@ class Recipe:
         """The recipe of a configuration.
 
         "decoupled_sgd" is SGD whose learning rate L, weight decay W, momentum m and batch size can be tuned apart
-        (arXiv 2404.00498): 1024 images move a weight by about L times their mean gradient, and shrink it by about W
+        (arXiv 2404.00498): 1024 samples move a weight by about L times their mean gradient, and shrink it by about W
         of itself, whatever the others are.
         """
         optimizer, batch_size = configuration["optimizer"], int(configuration["batch_size"])

@@ -22,7 +22,7 @@ from ecojax.settings import SearchSettings, find_config, read_config
 from ecojax.space import Choice, Parameter
 from ecojax.study import METRICS, Status, Trial
 from ecojax.study.declarations import metrics_of
-from ecojax.train.recipe import recipe_parameters
+from ecojax.train.images.recipe import recipe_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = (32, 32, 3)

@@ -87,7 +87,7 @@ def test_airbench94_is_one_network_with_the_published_recipe(of) -> None:
     }
     assert {name: configuration[name] for name in stated} == stated
     assert task.network(configuration).parameters / 1e6 == pytest.approx(1.97, abs=0.005)
-    assert task.program(configuration).max_shift == 2
+    assert task.program(configuration).augmentation.max_shift == 2
 
 
 # layers, pooling, filters, kernel, parameters of ECOpt's published frontier (arXiv 2601.08991)

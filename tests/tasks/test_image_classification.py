@@ -10,7 +10,7 @@ from ecojax.origins import Origins
 from ecojax.space import Choice, SearchSpace
 from ecojax.tasks import ImageClassification
 from ecojax.tasks.images import ImageInputs
-from ecojax.train.recipe import recipe_parameters, widest_recipe
+from ecojax.train.images.recipe import recipe_parameters, widest_recipe
 
 FAMILIES = ("convnet", "mlp")
 
@@ -81,7 +81,7 @@ def test_fractions_of_an_image_are_refused(make_dataset) -> None:
 )
 def test_a_crop_reaches_as_far_as_the_space_says(make_dataset, given, furthest) -> None:
     task = ImageClassification(make_dataset(), FAMILIES, **given)
-    assert task.program(task.space.default()).max_shift == furthest
+    assert task.program(task.space.default()).augmentation.max_shift == furthest
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,9 @@ def test_a_crop_reaches_as_far_as_the_space_says(make_dataset, given, furthest) 
 )
 def test_what_the_space_holds_at_nothing_is_not_compiled_in(make_dataset, given, absent) -> None:
     task = ImageClassification(make_dataset(), FAMILIES, **given)
-    assert task.program(task.space.default()).absent == absent
+    program = task.program(task.space.default())
+    assert program.augmentation.absent == absent - {"dropout"}
+    assert program.drops == ("dropout" not in absent)
 
 
 def test_inputs_survive_json_and_build_the_same_network(make_dataset) -> None:

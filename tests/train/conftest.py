@@ -8,6 +8,7 @@ import pytest
 
 from ecojax.models import family
 from ecojax.models.network import Network
+from ecojax.train.images.augmentation import ImageAugmentation
 from ecojax.train.loss import Classification
 from ecojax.train.program import TrainingProgram
 
@@ -44,7 +45,9 @@ def make_program() -> Callable[..., TrainingProgram]:
             mean=(0.3,),
             std=(0.37,),
         )
-        return TrainingProgram(network, optimizer, batch_size, max_shift, Classification(10))
+        return TrainingProgram(
+            network, optimizer, batch_size, Classification(10), ImageAugmentation(max_shift)
+        )
 
     return make
 

@@ -43,7 +43,7 @@ def train(make_program, digits):
         numbers = jax.tree.map(jnp.float32, dict(recipe.numbers))
         total = jnp.float32(epochs * (640 // 32))
         for epoch in range(epochs):
-            state, _ = program.jitted.epoch(
+            state, _ = program.jitted.advance(
                 state,
                 numbers,
                 digits.x_train[:640],
@@ -73,7 +73,7 @@ def test_the_stem_is_fitted_before_the_first_step_and_never_again(make_program, 
     fitted = network.to_arrays(jax.jit(network.fit)(state.weights, digits.x_train[:200]))
     images, labels = digits.x_train[:200], digits.y_train[:200]
     for x in (images, 255 - images):  # the second epoch shows other images, and the stem does not follow
-        state, _ = run.epoch(state, traced(learning_rate=0.001), x, labels, jnp.float32(12), KEY)
+        state, _ = run.advance(state, traced(learning_rate=0.001), x, labels, jnp.float32(12), KEY)
         kernel = network.to_arrays(state.weights)["whitening/kernel"]
         np.testing.assert_allclose(kernel, fitted["whitening/kernel"], rtol=1e-3, atol=1e-4)
 
@@ -89,7 +89,7 @@ def test_an_epoch_shows_what_the_one_before_showed_mirrored(make_program, traced
     state = run.init(jax.random.key(0))
     losses = []
     for epoch in range(4):
-        state, loss = run.epoch(
+        state, loss = run.advance(
             state, numbers, images, labels, jnp.float32(4), jax.random.fold_in(KEY, epoch)
         )
         losses.append(float(loss))
@@ -115,8 +115,8 @@ def test_a_compiled_epoch_is_the_uncompiled_one(make_program, digits, traced) ->
     )
     state = program.jitted.init(jax.random.key(0, impl="rbg"))
     with jax.disable_jit():
-        plain, plain_loss = program.epoch(state, *arguments)
-    compiled, loss = program.jitted.epoch(state, *arguments)
+        plain, plain_loss = program.advance(state, *arguments)
+    compiled, loss = program.jitted.advance(state, *arguments)
     assert float(loss) == pytest.approx(float(plain_loss), rel=1e-4)
     expected = program.network.to_arrays(plain.weights)
     for name, array in program.network.to_arrays(compiled.weights).items():
@@ -147,7 +147,9 @@ def test_narrow_relatives_learn_photographs(tmp_path) -> None:
     images, labels = jnp.asarray(data.x_train), jnp.asarray(data.y_train)
     state, total = program.jitted.init(KEY), jnp.float32(6 * (2000 // recipe.batch_size))
     for epoch in range(6):
-        state, _ = program.jitted.epoch(state, numbers, images, labels, total, jax.random.fold_in(KEY, epoch))
+        state, _ = program.jitted.advance(
+            state, numbers, images, labels, total, jax.random.fold_in(KEY, epoch)
+        )
     batches = padded_batches(data.x_validation, data.y_validation)
     verdict = program.loss.figures(program.jitted.evaluate(state.weights, *batches), 1000)
     assert verdict["accuracy"] > 0.3  # chance is 0.1

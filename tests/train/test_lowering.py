@@ -26,7 +26,7 @@ def test_training_and_inference_lower_without_what_an_accelerator_lacks(
     lowered = partial(lower, platform)
     texts = [
         lowered(program.init, key),
-        lowered(program.epoch, state, traced(dropout=0.1), images, labels, jnp.float32(4), key),
+        lowered(program.advance, state, traced(dropout=0.1), images, labels, jnp.float32(4), key),
         lowered(program.evaluate, state.weights, *batches),
         lowered(program.network.logits, state.weights, images),
     ]

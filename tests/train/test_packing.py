@@ -64,7 +64,7 @@ def trained(pack, numbers, data, *, epochs=EPOCHS):
     seeds, total = range(pack.size), jnp.float32(epochs * (200 // 32))
     states = pack.jitted.init(init_keys(seeds))
     for epoch in range(epochs):
-        states, losses = pack.jitted.epoch(
+        states, losses = pack.jitted.advance(
             states, stacked_numbers(numbers), *data, total, epoch_keys(seeds, epoch)
         )
     return states, np.asarray(losses)
@@ -74,7 +74,9 @@ def trained_alone(program, numbers, data, seed):
     run, total = program.jitted, jnp.float32(EPOCHS * (200 // 32))
     state = run.init(jax.random.key(seed, impl="rbg"))
     for epoch in range(EPOCHS):
-        state, loss = run.epoch(state, numbers, *data, total, jax.random.fold_in(jax.random.key(seed), epoch))
+        state, loss = run.advance(
+            state, numbers, *data, total, jax.random.fold_in(jax.random.key(seed), epoch)
+        )
     return state, float(loss)
 
 
@@ -151,7 +153,7 @@ def test_the_order_of_the_members_is_theirs_alone(packs, data, way) -> None:
     total, seeds = jnp.float32(EPOCHS * (200 // 32)), [2, 1, 0]
     mirrored = pack.jitted.init(init_keys(seeds))
     for epoch in range(EPOCHS):
-        mirrored, _ = pack.jitted.epoch(
+        mirrored, _ = pack.jitted.advance(
             mirrored, stacked_numbers(numbers[::-1]), *data, total, epoch_keys(seeds, epoch)
         )
     network, expected = pack.program.network, pack.program.network.to_arrays(states.weights)
@@ -163,7 +165,7 @@ def test_the_order_of_the_members_is_theirs_alone(packs, data, way) -> None:
 def test_numbers_and_seeds_do_not_compile_again(make_program, traced, data, way) -> None:
     pack = PackedProgram(make_program("linear"), 2, way)
     chex.clear_trace_counter()
-    epoch = jax.jit(chex.assert_max_traces(pack.epoch, n=1))
+    epoch = jax.jit(chex.assert_max_traces(pack.advance, n=1))
     states = pack.jitted.init(init_keys((0, 1)))
     for seed, values in enumerate(({}, {"learning_rate": 0.5, "crop": 1, "flip": 1}, {"dropout": 0.5})):
         numbers = stacked_numbers([traced(**values), traced()])
@@ -186,7 +188,7 @@ def test_an_epoch_moves_nothing_between_host_and_device(packs, data, way) -> Non
     total, keys = jnp.float32(12), epoch_keys(range(SIZE), 0)
     with jax.transfer_guard("disallow"):
         for _ in range(2):
-            states, _ = pack.jitted.epoch(states, stacked, *data, total, keys)
+            states, _ = pack.jitted.advance(states, stacked, *data, total, keys)
     assert int(states.step) == 2 * (200 // 32)
 
 
@@ -199,7 +201,7 @@ def test_the_images_are_there_once(make_program, traced, way) -> None:
     keys = jax.eval_shape(lambda: epoch_keys(range(size), 0))
     states = jax.eval_shape(pack.init, jax.eval_shape(lambda: init_keys(range(size))))
     sizes = (
-        pack.jitted.epoch.lower(
+        pack.jitted.advance.lower(
             states,
             stacked_numbers([traced()] * size),
             images,
@@ -223,7 +225,7 @@ def test_the_images_are_there_once(make_program, traced, way) -> None:
 def test_whitening_is_computed_before_the_first_step_and_never_again(packs, data) -> None:
     """Side by side a branch for some would be one for all: the condition must stay one, outside the batch."""
     pack, numbers, states, _ = packs("whitening by decoupled sgd", "vmap")
-    jaxpr = jax.make_jaxpr(pack.epoch)(
+    jaxpr = jax.make_jaxpr(pack.advance)(
         states, stacked_numbers(numbers), *data, jnp.float32(12), epoch_keys(range(SIZE), 0)
     )
     (condition,) = [equation for equation in jaxpr.eqns if equation.primitive.name == "cond"]
@@ -249,7 +251,7 @@ def test_a_member_that_is_trained_on_leaves_the_others_alive(make_program, trace
     states = pack.jitted.init(init_keys((0, 1)))
     first, second = unstack(states, 2)
     run = pack.program.jitted
-    first, _ = run.epoch(first, traced(), *data, jnp.float32(6), jax.random.key(0))
+    first, _ = run.advance(first, traced(), *data, jnp.float32(6), jax.random.key(0))
     assert int(first.step) == 6
     assert int(second.step) == int(states.step) == 0
     with pytest.raises(ValueError, match=r"members are at steps \[0, 6\]"):
@@ -265,4 +267,4 @@ def test_what_cannot_be_packed_is_refused(make_program, traced, data) -> None:
     pack = PackedProgram(program, 2, "vmap")
     states = pack.jitted.init(init_keys((0, 1)))
     with pytest.raises(ValueError, match="threefry2x32"):  # its draws side by side are not those alone
-        pack.jitted.epoch(states, stacked_numbers([traced()] * 2), *data, jnp.float32(6), init_keys((0, 1)))
+        pack.jitted.advance(states, stacked_numbers([traced()] * 2), *data, jnp.float32(6), init_keys((0, 1)))

@@ -10,6 +10,7 @@ import pytest
 from ecojax.models import family
 from ecojax.models.network import Network
 from ecojax.train import packing_probe
+from ecojax.train.images.augmentation import ImageAugmentation
 from ecojax.train.loss import Classification
 from ecojax.train.packing_probe import Probe, Speed, probe
 from ecojax.train.program import TrainingProgram
@@ -29,7 +30,7 @@ NUMBERS |= {"learning_rate": 0.01, "adamw_learning_rate": 0.01, "norm_rate": 1.0
 def program() -> TrainingProgram:
     architecture = tuple(family("linear").architecture({}, (4, 4, 1)).items())
     network = Network("linear", architecture, (4, 4, 1), 10, (0.5,), (0.5,))
-    return TrainingProgram(network, "sgd", BATCH, 1, Classification(10))
+    return TrainingProgram(network, "sgd", BATCH, Classification(10), ImageAugmentation(1))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ class Script:
 
 
 def speeds(found: Probe) -> dict[str, float | None]:
-    return {str(speed): speed.images_per_s for speed in found.speeds}
+    return {str(speed): speed.samples_per_s for speed in found.speeds}
 
 
 # Of the pilot's two steps, every one runs for longer than its share: a compilation, then a run, of each in turn.
@@ -162,5 +163,5 @@ def test_an_error_that_is_not_of_memory_is_not_hidden(program, data, monkeypatch
 def test_by_the_real_clock_it_keeps_to_its_time(program, data) -> None:
     found = probe(program, NUMBERS, *data, sizes=(2,), seconds=0.2)
     assert found.steps == 20  # all of 320 images: a step takes far less than a millisecond
-    assert all(speed.images_per_s > 1000 for speed in found.speeds if speed.why is None)
+    assert all(speed.samples_per_s > 1000 for speed in found.speeds if speed.why is None)
     assert found.speeds[0].compile_s > 0

@@ -10,8 +10,8 @@ import pytest
 
 from ecojax.models.network import Weights
 from ecojax.train import compilation
-from ecojax.train import program as program_module
 from ecojax.train.compilation import compiled
+from ecojax.train.images import augmentation
 from ecojax.train.loss import share_error
 from ecojax.train.program import padded_batches
 
@@ -34,7 +34,7 @@ def test_a_perceptron_learns_the_digits(perceptron, digits, on_device, traced) -
     total = jnp.float32(epochs * (1500 // 32))
     losses = []
     for epoch in range(epochs):
-        state, loss = run.epoch(
+        state, loss = run.advance(
             state, traced(learning_rate=0.005), *on_device, total, jax.random.fold_in(KEY, epoch)
         )
         losses.append(float(loss))
@@ -138,7 +138,7 @@ def test_epochs_are_a_plain_loop_over_batches(
 
     state, losses = program.jitted.init(jax.random.key(0)), []
     for epoch in range(epochs):
-        state, loss = program.jitted.epoch(
+        state, loss = program.jitted.advance(
             state, traced(**RECIPE), images, labels, jnp.float32(8), jax.random.key(epoch)
         )
         losses.append(float(loss))
@@ -158,7 +158,7 @@ def test_adamw_is_given_the_gradients_of_the_batch(make_program, digits, traced)
     _, gradient = jax.jit(gradient_of(network, images, labels))(*start)
 
     state = program.jitted.init(jax.random.key(0))
-    state, _ = program.jitted.epoch(state, traced(**RECIPE), images, labels, jnp.float32(8), KEY)
+    state, _ = program.jitted.advance(state, traced(**RECIPE), images, labels, jnp.float32(8), KEY)
     (moments,) = optax.tree.get_all_with_path(state.optimizer_state, "mu")
     found = jax.tree.map(lambda moment: moment / (1 - 0.9), moments[1])
     # a bias that only moves what a norm centres again has no gradient but rounding
@@ -191,7 +191,7 @@ def touched(make_program, traced):
     def after(key: jax.Array) -> set[int]:
         state = run.init(jax.random.key(0))
         before = network.to_arrays(state.weights)["dense/kernel"]
-        state, _ = run.epoch(state, traced(learning_rate=0.1), images, labels, jnp.float32(5), key)
+        state, _ = run.advance(state, traced(learning_rate=0.1), images, labels, jnp.float32(5), key)
         assert int(state.step) == 5
         changed = (network.to_arrays(state.weights)["dense/kernel"] != before).any(1)
         return set(np.flatnonzero(changed).tolist())
@@ -219,16 +219,14 @@ def test_hyperparameters_are_arguments_not_programs(perceptron, on_device, trace
     """Other numbers trace nothing anew, and an equal program is the same key; another shape is another."""
     program = replace(perceptron, batch_size=50)
     traces = []
-    augment = program_module.augment
-    monkeypatch.setattr(
-        program_module, "augment", lambda *args, **kw: traces.append(1) or augment(*args, **kw)
-    )
+    augment = augmentation.augment
+    monkeypatch.setattr(augmentation, "augment", lambda *args, **kw: traces.append(1) or augment(*args, **kw))
     state = program.jitted.init(jax.random.key(0))
     counts = []
     for seed, values in enumerate(
         ({}, {"learning_rate": 0.5, "crop": 1, "flip": 1, "cutout": 2}, {"dropout": 0.5, "weight_decay": 0.1})
     ):
-        state, _ = program.jitted.epoch(
+        state, _ = program.jitted.advance(
             state, traced(**values), *on_device, jnp.float32(10 + seed), jax.random.key(seed)
         )
         counts.append(len(traces))
@@ -242,13 +240,13 @@ def test_hyperparameters_are_arguments_not_programs(perceptron, on_device, trace
 def test_an_epoch_moves_nothing_between_host_and_device(perceptron, on_device, traced) -> None:
     run, numbers, total = perceptron.jitted, traced(), jnp.float32(46)
     state = run.init(jax.random.key(0))
-    state, _ = run.epoch(state, numbers, *on_device, total, KEY)
+    state, _ = run.advance(state, numbers, *on_device, total, KEY)
     with jax.transfer_guard("disallow"):
-        state, _ = run.epoch(state, numbers, *on_device, total, KEY)
+        state, _ = run.advance(state, numbers, *on_device, total, KEY)
     assert int(state.step) == 2 * 46
     # the guard is awake: numbers from the host do not pass it
     with jax.transfer_guard("disallow"), pytest.raises(Exception, match="Disallowed host-to-device"):
-        run.epoch(state, numbers, *on_device, np.float32(46), KEY)
+        run.advance(state, numbers, *on_device, np.float32(46), KEY)
 
 
 @pytest.mark.parametrize("values", [{"dropout": 0.5}, {"crop": 1}, {"flip": 1}, {"cutout": 2}])
@@ -257,7 +255,7 @@ def test_an_epoch_is_a_function_of_its_key(perceptron, on_device, traced, values
 
     def loss(key):
         state = run.init(jax.random.key(0))
-        return float(run.epoch(state, traced(**values), *on_device, jnp.float32(46), key)[1])
+        return float(run.advance(state, traced(**values), *on_device, jnp.float32(46), key)[1])
 
     assert loss(KEY) == loss(KEY)
     assert loss(KEY) != loss(jax.random.key(4))
@@ -266,15 +264,15 @@ def test_an_epoch_is_a_function_of_its_key(perceptron, on_device, traced, values
 @pytest.mark.parametrize("values", [{"dropout": 0.5, "crop": 1}, {"flip": 1, "cutout": 2}])
 def test_an_epoch_in_parts_is_the_epoch(perceptron, on_device, traced, values) -> None:
     run, numbers, total = perceptron.jitted, traced(**values), jnp.float32(92)
-    whole, _ = run.epoch(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
+    whole, _ = run.advance(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
     state, losses = run.init(jax.random.key(0)), []
     for first, end in ((0, 5), (5, 5), (5, 46)):
-        state, loss = run.epoch(state, numbers, *on_device, total, KEY, (jnp.int32(first), jnp.int32(end)))
+        state, loss = run.advance(state, numbers, *on_device, total, KEY, (jnp.int32(first), jnp.int32(end)))
         assert int(state.step) == end
         losses.append((end - first) * float(loss))
     for found, expected in zip(jax.tree.leaves(state), jax.tree.leaves(whole), strict=True):
         np.testing.assert_array_equal(found, expected)
-    _, loss = run.epoch(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
+    _, loss = run.advance(run.init(jax.random.key(0)), numbers, *on_device, total, KEY)
     assert sum(losses) / 46 == pytest.approx(float(loss), rel=1e-5)
 
 
@@ -286,12 +284,13 @@ def test_what_is_never_drawn_is_left_out_and_nothing_else_changes(
 ) -> None:
     values = {"dropout": 0.5, "crop": 1, "flip": 1, "cutout": 2}
     numbers = traced(**{name: 0 if name in absent else value for name, value in values.items()})
-    lean = replace(perceptron, absent=frozenset(absent))
+    fewer = replace(perceptron.augmentation, absent=frozenset(absent - {"dropout"}))
+    lean = replace(perceptron, augmentation=fewer, drops="dropout" not in absent)
     assert lean != perceptron  # another program, compiled apart
 
     def trained(program):
         run = program.jitted
-        return run.epoch(run.init(jax.random.key(0)), numbers, *on_device, jnp.float32(46), KEY)
+        return run.advance(run.init(jax.random.key(0)), numbers, *on_device, jnp.float32(46), KEY)
 
     for found, expected in zip(
         jax.tree.leaves(trained(lean)), jax.tree.leaves(trained(perceptron)), strict=True
@@ -301,7 +300,7 @@ def test_what_is_never_drawn_is_left_out_and_nothing_else_changes(
 
 def test_the_options_for_quick_compilation_change_speed_alone(perceptron, on_device, traced) -> None:
     run, total = perceptron.jitted, jnp.float32(46)
-    lowered = run.epoch.lower(run.init(jax.random.key(0)), traced(), *on_device, total, KEY)
+    lowered = run.advance.lower(run.init(jax.random.key(0)), traced(), *on_device, total, KEY)
     ends = [
         jax.tree.leaves(compile_(run.init(jax.random.key(0)), traced(), *on_device, total, KEY))
         for compile_ in (compiled(lowered), lowered.compile())

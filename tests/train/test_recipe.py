@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from ecojax.space import SearchSpace
-from ecojax.train.recipe import Recipe, recipe_parameters
+from ecojax.train.images.recipe import recipe_parameters
+from ecojax.train.recipe import Recipe
 
 
 @pytest.mark.parametrize("images", [1, 3, 127, 128, 129, 1000, 50_000])

@@ -1,6 +1,5 @@
 """Image classification: a dataset, the families that may learn it, and the recipe they are trained by."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,10 +9,11 @@ from ecojax.data import ImageDataset
 from ecojax.models import FAMILIES
 from ecojax.origins import Origins
 from ecojax.space import Parameter
+from ecojax.tasks.images.augmentation import augmentation_in
 from ecojax.tasks.images.inputs import ImageInputs
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
-from ecojax.train.recipe import recipe_parameters, widest_recipe
+from ecojax.train.images.recipe import recipe_parameters, widest_recipe
 
 if TYPE_CHECKING:
     from ecojax.train.program import TrainingProgram
@@ -70,9 +70,7 @@ class ImageClassification(OfFamilies):
             self.network(configuration),
             recipe.optimizer,
             recipe.batch_size,
-            max_shift=math.ceil(largest(self.space, "crop")),
             loss=Classification(len(self.dataset.class_names)),
-            absent=frozenset(
-                name for name in ("flip", "crop", "cutout", "dropout") if not largest(self.space, name)
-            ),
+            augmentation=augmentation_in(self.space),
+            drops=largest(self.space, "dropout") > 0,
         )

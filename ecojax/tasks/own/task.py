@@ -15,9 +15,11 @@ from ecojax.study.metrics import Direction
 from ecojax.tasks.code import told_place
 from ecojax.tasks.composition import compose_space
 from ecojax.tasks.description import PORTABLE_AS
+from ecojax.tasks.images.augmentation import augmentation_in
 from ecojax.tasks.own.description import OwnDescription
-from ecojax.tasks.supervised.task import Supervised, largest
-from ecojax.train.recipe import Recipe, augmentation_parameters, learning_parameters
+from ecojax.tasks.supervised.task import Supervised
+from ecojax.train.images.recipe import augmentation_parameters
+from ecojax.train.recipe import Recipe, learning_parameters
 
 if TYPE_CHECKING:
     from ecojax.models.own import Builder, OwnNetwork
@@ -152,21 +154,15 @@ class OwnModel(Supervised):
         if self.optimizer is not None:
             steps = self.epochs * (len(self.dataset.x_train) // recipe.batch_size)
             chosen = OwnOptimizer(self.optimizer, tuple(configuration.items()), steps)
-        strengths = ("flip", "crop", "cutout")
         return TrainingProgram(
             self.network(configuration),
             chosen or recipe.optimizer,
             recipe.batch_size,
-            max_shift=math.ceil(largest(self.space, "crop")) if self.augment else 0,
             loss=self._loss,
+            augmentation=augmentation_in(self.space) if self.augment else None,
+            drops=False,
             # models of the same layers may begin with other weights
             variant=tuple(self.network(configuration).configuration.items()),
-            absent=frozenset(
-                {
-                    "dropout",
-                    *(name for name in strengths if not self.augment or not largest(self.space, name)),
-                }
-            ),
         )
 
     @cached_property

@@ -47,7 +47,7 @@ class SupervisedTraining:
         init = jitted.init.trace(_init_key(0))
         scalar, step = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.float32, jnp.int32))
         return {
-            ADVANCE: jitted.epoch.lower(
+            ADVANCE: jitted.advance.lower(
                 init.out_info,
                 dict.fromkeys(self.numbers, scalar),
                 data.x,
@@ -74,14 +74,14 @@ class SupervisedTraining:
     def advance(self, state: Running, first: int, end: int) -> tuple[Running, float]:
         data, train, total = self.task.on_device, state.train, 0.0
         traced = {name: jnp.float32(value) for name, value in self.numbers.items()}
-        for epoch, begin, stop in passes(first, end, self.pass_steps):
+        for number, begin, stop in passes(first, end, self.pass_steps):
             train, loss = self._run[ADVANCE](
                 train,
                 traced,
                 data.x,
                 data.y,
                 jnp.float32(self.steps),
-                jax.random.fold_in(state.key, epoch),
+                jax.random.fold_in(state.key, number),
                 (jnp.int32(begin), jnp.int32(stop)),
             )
             total += float(loss) * (stop - begin)
@@ -139,14 +139,14 @@ class SupervisedPack:
 
     def advance(self, state: Running, first: int, end: int) -> tuple[Running, np.ndarray]:
         data, train, total = self._task.on_device, state.train, np.zeros(self.size)
-        for epoch, begin, stop in passes(first, end, self.pass_steps):
+        for number, begin, stop in passes(first, end, self.pass_steps):
             train, losses = self._run[ADVANCE](
                 train,
                 self._numbers,
                 data.x,
                 data.y,
                 jnp.float32(self.steps),
-                jax.vmap(jax.random.fold_in, (0, None))(state.key, epoch),
+                jax.vmap(jax.random.fold_in, (0, None))(state.key, number),
                 (jnp.int32(begin), jnp.int32(stop)),
             )
             total += np.asarray(losses) * (stop - begin)
@@ -173,7 +173,7 @@ def compile_pack(
     keys = jnp.stack([jax.random.key(0, impl=ORDER)] * pack.size)
     run = {
         START: pack.jitted.init.lower(_init_keys([0] * pack.size)).compile(),
-        ADVANCE: pack.jitted.epoch.lower(states, traced, x, y, scalar, keys, (step, step)).compile(),
+        ADVANCE: pack.jitted.advance.lower(states, traced, x, y, scalar, keys, (step, step)).compile(),
         JUDGE: pack.jitted.evaluate.lower(states.weights, *validation).compile(),
     }
     needed = needed_bytes(run[START]) + max(needed_bytes(run[ADVANCE]), needed_bytes(run[JUDGE]))
@@ -184,9 +184,9 @@ def compile_pack(
 def passes(first: int, end: int, pass_steps: int) -> Iterator[tuple[int, int, int]]:
     """The steps from `first` to before `end` by pass: its number, and the first and last-but-one step within it."""
     while first < end:
-        epoch, begin = divmod(first, pass_steps)
+        number, begin = divmod(first, pass_steps)
         stop = min(pass_steps, begin + end - first)
-        yield epoch, begin, stop
+        yield number, begin, stop
         first += stop - begin
 
 

@@ -12,14 +12,13 @@ from ecojax.study import METRICS, Metric
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
 from ecojax.tasks.tables.inputs import TableInputs
-from ecojax.train.recipe import DROPOUT, learning_parameters, widest_recipe
+from ecojax.train.recipe import DROPOUT, learning_parameters, widest_learning
 
 if TYPE_CHECKING:
     from ecojax.train.loss import Loss
     from ecojax.train.program import TrainingProgram
 
 POSSIBLE = ("mlp", "linear")  # the families that take rows
-OF_IMAGES = ("flip", "crop", "crop_padding", "cutout")  # of the recipe
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Tabular(OfFamilies):
         return [*(one for one in learning if self._has(one)), DROPOUT]
 
     def widest_recipe(self) -> Sequence[Parameter]:
-        return [one for one in widest_recipe((8, 8, 1)) if one.name not in OF_IMAGES and self._has(one)]
+        return [one for one in widest_learning() if self._has(one)]
 
     def _has(self, parameter: Parameter) -> bool:
         return parameter.name != "label_smoothing" or self.dataset.has_classes
@@ -72,14 +71,12 @@ class Tabular(OfFamilies):
         from ecojax.train.program import TrainingProgram
 
         recipe = self.recipe(configuration)
-        dropped = {"dropout"} if not largest(self.space, "dropout") else set()
         return TrainingProgram(
             self.network(configuration),
             recipe.optimizer,
             recipe.batch_size,
-            max_shift=0,
             loss=self._loss,
-            absent=frozenset({"flip", "crop", "cutout"} | dropped),
+            drops=largest(self.space, "dropout") > 0,
         )
 
     @property

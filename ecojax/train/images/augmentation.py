@@ -1,9 +1,37 @@
 """Image augmentation inside the training program, with traced strengths: none of them costs a compilation."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class ImageAugmentation:
+    """The augmentation of a training program whose inputs are images: flips, crops and cutout, by its numbers.
+
+    max_shift: pixels, the largest crop. absent: numbers among flip, crop and cutout that are 0 for every candidate:
+    they are not compiled in.
+    """
+
+    max_shift: int
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def draws(self) -> bool:
+        return not {"crop", "cutout"} <= self.absent
+
+    def __call__(
+        self,
+        x: jax.Array,
+        index: jax.Array,
+        passes: jax.Array,
+        numbers: Mapping[str, jax.Array],
+        key: jax.Array | None,
+    ) -> jax.Array:
+        mirrored = alternating_flips(index, passes)
+        return augment(x, mirrored, numbers, key, max_shift=self.max_shift, absent=self.absent)
 
 
 def alternating_flips(index: jax.Array, epoch: jax.Array | int) -> jax.Array:
