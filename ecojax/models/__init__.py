@@ -3,6 +3,7 @@
 Importing this room does not import JAX; building a network does.
 """
 
-from ecojax.models.families import FAMILIES, Family, family
+from ecojax.models.architectures import Family
+from ecojax.models.families import FAMILIES, family
 
 __all__ = ["FAMILIES", "Family", "family"]

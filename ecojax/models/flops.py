@@ -76,12 +76,12 @@ def _of_product(equation: Any) -> int:
 def _of_convolution(equation: Any) -> int:
     params = equation.params
     numbers = params["dimension_numbers"]
-    image, kernel = (variable.aval.shape for variable in equation.invars)
+    operand, kernel = (variable.aval.shape for variable in equation.invars)
     result = equation.outvars[0].aval.shape
     taps = 1
     for axis, (before, _) in enumerate(params["padding"]):
         taps *= _taps_on_pixels(
-            image[numbers.lhs_spec[2 + axis]],
+            operand[numbers.lhs_spec[2 + axis]],
             kernel[numbers.rhs_spec[2 + axis]],
             result[numbers.out_spec[2 + axis]],
             before,
@@ -91,7 +91,7 @@ def _of_convolution(equation: Any) -> int:
         )
     # the kernel's own channels in are those of a group
     channels, features = kernel[numbers.rhs_spec[1]], kernel[numbers.rhs_spec[0]]
-    batch = image[numbers.lhs_spec[0]] // params["batch_group_count"]
+    batch = operand[numbers.lhs_spec[0]] // params["batch_group_count"]
     return 2 * batch * channels * features * taps
 
 

@@ -16,7 +16,7 @@ from flax import nnx
 from ecojax.errors import InputError
 from ecojax.models.families import family
 
-FITTED_IMAGES = 5000  # that `Network.fit` looks at: enough for millions of patches
+FITTED_INPUTS = 5000  # that `Network.fit` looks at: enough for millions of patches
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -34,7 +34,7 @@ class FlaxNetwork:
 
     Attributes:
         family: what kind of network it is, in a word. architecture: what tells it from others of its kind, in pairs.
-        input_shape: of one input. mean, std: what inputs are normalised by; of uint8 images, in units of 0..1.
+        input_shape: of one input. mean, std: what inputs are normalised by; of uint8 inputs, in units of 0..1.
         outputs: logits, or predicted values.
         targets: mean and standard deviation of what is predicted; None for logits.
     """
@@ -50,7 +50,7 @@ class FlaxNetwork:
 
     @property
     def input_type(self) -> Any:
-        """The type of the inputs: uint8 for images, float32 for features."""
+        """The type of the inputs: uint8 for those of three axes (height, width, channels), float32 for features."""
         return jnp.uint8 if len(self.input_shape) == 3 else jnp.float32
 
     @property
@@ -70,10 +70,10 @@ class FlaxNetwork:
         """Fresh weights. Call it under `jax.jit`: eager initialisation dispatches every layer by itself."""
         return Weights(*nnx.split(self._build(key), nnx.Param, ...)[1:])
 
-    def fit(self, weights: Weights, images: jax.Array) -> Weights:
-        """The weights with those replaced that come from training images `[n, height, width, channels]`, uint8."""
+    def fit(self, weights: Weights, inputs: jax.Array) -> Weights:
+        """The weights with those replaced that come from training inputs `[n, *input_shape]`."""
         model = nnx.merge(self._graphs[0], *weights, copy=True)
-        model.fit(self.normalise(images[:FITTED_IMAGES]))
+        model.fit(self.normalise(inputs[:FITTED_INPUTS]))
         return Weights(*nnx.split(model, nnx.Param, ...)[1:])
 
     def normalise(self, inputs: jax.Array) -> jax.Array:
@@ -166,9 +166,9 @@ class FlaxNetwork:
 class Network(FlaxNetwork):
     """An architecture of a family bound to an input: hashable, so that equal networks share compiled programs.
 
-    `architecture` holds the family's keywords. Inputs `[batch, *input_shape]` are uint8 images, whose `mean` and `std`
-    are per channel in units of 0..1, or float32 features, whose `mean` and `std` are each feature's own; they are
-    normalised inside. `targets` are the mean and standard deviation of what is predicted, None for logits.
+    `architecture` holds the family's keywords. Inputs `[batch, *input_shape]` are uint8, with `mean` and `std` per
+    channel in units of 0..1, or float32 features, with `mean` and `std` of each; they are normalised inside. `targets`
+    are the mean and standard deviation of what is predicted, None for logits.
     """
 
     family: str

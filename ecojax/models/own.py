@@ -23,8 +23,8 @@ Builder = Callable[[Mapping[str, Any], nnx.Rngs], Any]
 class OwnNetwork(FlaxNetwork):
     """The model that `build(configuration, rngs)` gives, bound to its inputs.
 
-    Equal to another where both have the same layers and shapes: their inferences are one program. Inputs that are uint8
-    images `[batch, height, width, channels]` reach the model with zero mean and unit variance; others as they are.
+    Equal to another where both have the same layers and shapes: their inferences are one program. With a `mean`, inputs
+    reach the model with zero mean and unit variance; without, as they are.
 
     Raises whatever `build` raises, and `InputError` where it gives no Flax module.
     """

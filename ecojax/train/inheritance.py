@@ -16,7 +16,7 @@ def inherit(child: Weights, parent: Weights) -> Weights:
 
     Channels are counted from the first, and the pixels of a kernel from its centre, so that a 3 × 3 kernel becomes the
     middle of a 5 × 5 one. What the parent has no counterpart for stays the child's own: pass fresh weights. A dense
-    layer after flattened images inherits by position in the flat vector, which means little where the channels differ.
+    layer after a flattening inherits by position in the flat vector, which means little where the channels differ.
     A pure function; it may be compiled, and works on shapes alone under `jax.eval_shape`.
     """
     given = dict(jax.tree_util.tree_leaves_with_path(parent))

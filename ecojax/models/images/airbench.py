@@ -17,9 +17,10 @@ from flax import nnx
 from ecojax.errors import InputError
 from ecojax.jax_devices import platform
 from ecojax.models.images.convolution import CANONICAL, convolution_for
+from ecojax.models.images.downsampling import Downsample
 from ecojax.models.images.views import VIEWS, mean_over_views
 from ecojax.models.images.whitening import PATCH, whitening_kernel
-from ecojax.models.layers import Downsample, dropout
+from ecojax.models.layers import dropout
 
 # As published: the statistics follow the weights, which change fast; the head starts near indifference.
 BATCH_NORM_MOMENTUM = 0.6

@@ -15,7 +15,8 @@ from flax import nnx
 
 from ecojax.jax_devices import platform
 from ecojax.models.images.convolution import convolution_for
-from ecojax.models.layers import ACTIVATIONS, Downsample, Norm, dropout
+from ecojax.models.images.downsampling import Downsample
+from ecojax.models.layers import ACTIVATIONS, Norm, dropout
 
 
 class ConvUnit(nnx.Module):
