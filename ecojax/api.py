@@ -64,7 +64,7 @@ def search(
     evaluations: int | None = None,
     budget: str | None = None,
     patience: int | None = None,
-    proposer: Literal["assisted", "nsga2", "local", "sobol", "random"] | None = None,
+    proposer: str | None = None,
     population: int | None = None,
     enqueue: str | Path | Sequence[Mapping[str, Any]] | None = None,
     start_from: str | Path | Sequence[str | Path] | None = None,
@@ -134,7 +134,7 @@ def search(
             {"accuracy": {"min": 0.9}}. constraints_on: the same by kind of device, {"cpu": {"flops": {"max": 4e7}}}.
         evaluations: configurations to evaluate, in all. budget: time or energy to stop after, as in "2h" or "50Wh".
         patience: stop when so many trials have not enlarged the hypervolume.
-        proposer: who proposes after the first population. population: parents that the search keeps.
+        proposer: what proposes after the first population. population: parents that the search keeps.
         enqueue: configurations to try first, or a TOML or JSON file of them.
         start_from: folders of studies whose frontiers are tried first.
         replicate: every so many trials, train a frontier member again; 0 never.

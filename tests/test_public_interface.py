@@ -70,7 +70,7 @@ def test_searchs_signature_lists_every_setting():
     assert all(parameters[name].default is None for name in SearchSettings.model_fields)
 
 
-@pytest.mark.parametrize("name", ["proposer", "precision", "device", "executor"])
+@pytest.mark.parametrize("name", ["precision", "device", "executor"])
 def test_words_that_a_setting_takes_are_those_of_its_annotation(name):
     words = get_args(SearchSettings.model_fields[name].annotation)
     taken = get_args(api.search.__annotations__[name])

@@ -35,7 +35,10 @@ SAID_OF_AN_OPTION = [
     (["--constraint", "flop<=3"], "'flop' is no metric (did you mean 'flops'?)"),
     (["--constraint", "accuracy>=90"], "constraint 'accuracy>=90': accuracy is a share; write accuracy>=0.9"),
     (["--inference-batch", "5000"], "--inference-batch 5000 exceeds"),
-    (["--proposer", "asisted"], "--proposer asisted: input should be 'assisted'"),
+    (
+        ["--proposer", "asisted"],
+        "--proposer asisted: there is none of that name (did you mean 'assisted'?); there",
+    ),
     (["--precision", "float23"], "(did you mean 'float32'?)"),
     (["--train-size", "100000"], "--train-size 100000 is out of range"),
     (["--pin", "batch_size=100000"], "--pin batch_size"),

@@ -63,10 +63,8 @@ class Search:
         ),
     ] = {}  # noqa: RUF012
     proposer: Annotated[
-        Literal["assisted", "nsga2", "local", "sobol", "random"],  # engine.proposers.PROPOSERS
-        Setting(
-            "[What proposes](#proposers) after the first population: assisted, nsga2, local, sobol or random."
-        ),
+        str,
+        Setting("[What proposes](#proposers) after the first population, as in nsga2, local or random."),
     ] = "assisted"
     population: Annotated[int, Ge(2), Setting("Parents that the search keeps; at least 2.")] = 12
     enqueue: Annotated[

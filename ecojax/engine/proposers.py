@@ -1,4 +1,7 @@
-"""The proposers that can be asked for by name: one record each. Adding one is its file and an entry here."""
+"""The proposers that can be asked for by name: one record each. Adding one is its file and an entry here.
+
+Imports no JAX, so that a setting can be checked against the names.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecojax.engine.archive import Archive
-from ecojax.engine.neighbours import neighbours
 from ecojax.engine.sampling import Sobol
 from ecojax.space import Configuration, SearchSpace
 from ecojax.space.priors import Prior
 
 if TYPE_CHECKING:
+    from ecojax.engine.archive import Archive
     from ecojax.engine.assistant import Assistant
     from ecojax.engine.variator import Variator
 
@@ -40,7 +42,7 @@ class Tools:
 
 
 # (tools, step, archive, hurried) -> what to try, the best first; the engine takes the first that is new and feasible
-Propose = Callable[[Tools, int, Archive, bool], Iterator[Proposal]]
+Propose = Callable[[Tools, int, "Archive", bool], Iterator[Proposal]]
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,27 @@ def initial(tools: Tools, step: int) -> Iterator[Proposal]:
         yield Proposal(tools.space.decode(tools.prior(genome)), "sobol")
 
 
-def _sobol(tools: Tools, step: int, archive: Archive, hurried: bool) -> Iterator[Proposal]:
+def _sobol(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
     yield from initial(tools, step)
 
 
-def _random(tools: Tools, step: int, archive: Archive, hurried: bool) -> Iterator[Proposal]:
+def _random(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
     yield from ()  # the engine ends with random draws whoever proposes
 
 
-def _local(tools: Tools, step: int, archive: Archive, hurried: bool) -> Iterator[Proposal]:
+def _local(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
+    from ecojax.engine.neighbours import neighbours
+
     for configuration in neighbours(tools.space, archive, np.random.default_rng([tools.seed, step, 2])):
         yield Proposal(configuration, "local")
 
 
-def _nsga2(tools: Tools, step: int, archive: Archive, hurried: bool) -> Iterator[Proposal]:
+def _nsga2(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
     for configuration in tools.variator.children(step, archive):
         yield Proposal(configuration, "variation")
 
 
-def _assisted(tools: Tools, step: int, archive: Archive, hurried: bool) -> Iterator[Proposal]:
+def _assisted(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
     turn = step % 4
     if turn % 2 == 0 and not hurried and tools.assistant.ready(archive):
         for configuration in tools.assistant.propose(step, archive):

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from ecojax.declaration import Budget, Data, Execution, Measuring, Search, Training
+from ecojax.spelling import did_you_mean
 from ecojax.study.bounds import bounds_of
 
 
@@ -76,6 +78,19 @@ class SearchSettings(BaseModel, Execution, Measuring, Training, Budget, Search, 
     @classmethod
     def _absolute_log(cls, given: Any) -> Any:
         return absolute_log(given)
+
+    @field_validator("proposer")
+    @classmethod
+    def _on_the_shelf(cls, given: str) -> str:
+        from ecojax.engine.proposers import PROPOSERS
+
+        if given not in PROPOSERS:
+            raise PydanticCustomError(
+                "unknown_proposer",
+                "there is none of that name{meant}; there are {names}",
+                {"meant": did_you_mean(given, PROPOSERS), "names": ", ".join(PROPOSERS)},
+            )
+        return given
 
     @field_validator("energy_ci", "frontier_energy_ci", mode="before")
     @classmethod

@@ -47,7 +47,7 @@ import pytest
             "there is none that JAX can use here",
         ),
         (["--dataset", "digits", "--precision", "int4"], "--precision"),
-        (["--dataset", "digits", "--proposer", "oracle"], "--proposer oracle: input should be 'assisted'"),
+        (["--dataset", "digits", "--proposer", "oracle"], "--proposer oracle: there is none of that name"),
         (["--dataset", "digits", "--patience", "0"], "--patience 0: "),
         (["--dataset", "digits", "--from", "nowhere"], "nowhere' holds no study"),
         (
