@@ -46,18 +46,11 @@ def levels() -> dict[str, int]:
     }
 
 
-# Pairs of which one names the other for its annotations only. No pair is to be added.
-FOR_TYPES = {
-    ("ecojax.tasks.supervised.candidate", "ecojax.tasks.supervised.task"),
-    ("ecojax.tasks.supervised.task", "ecojax.tasks.supervised.training"),
-}
-
-
 def test_no_two_files_import_each_other() -> None:
     circles = {
         (one, other) for one in IMPORTS for other in IMPORTS[one] if one < other and one in IMPORTS[other]
     }
-    assert circles <= FOR_TYPES
+    assert circles == set()
 
 
 def test_no_room_imports_from_one_above_it() -> None:

@@ -40,7 +40,7 @@ def test_a_pack_is_trained_once_and_its_members_are_as_if_alone(make_evaluator, 
     assert [one.details.get("packed") for one in packed] == [{"way": "vmap", "size": 4}] * 8 + [None]
     assert not any("packed" in one.details for one in alone)
     assert packed[0].details["packing_probe"]["chosen"] == {"way": "vmap", "size": 4}
-    assert packed[0].notes == ["packing mlp: alone 100 images/s, vmap×4 400: vmap×4"]
+    assert packed[0].notes == ["packing mlp: alone 100 samples/s, vmap×4 400: vmap×4"]
     assert not any(one.notes for one in [*packed[1:], *alone])
     for one, other in zip(packed, alone, strict=True):
         assert one.status is other.status

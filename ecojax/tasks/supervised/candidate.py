@@ -9,14 +9,14 @@ from ecojax.train.program import padded_batches
 
 if TYPE_CHECKING:
     from ecojax.models.network import FlaxNetwork
-    from ecojax.tasks.supervised.task import Supervised
+    from ecojax.tasks.supervised.learning import Learning
     from ecojax.tasks.supervised.training import Running, SupervisedTraining
 
 
 class SupervisedCandidate:
     """`signature` is the network: candidates that differ in training only share it."""
 
-    def __init__(self, task: "Supervised", configuration: Mapping[str, Any]):
+    def __init__(self, task: "Learning", configuration: Mapping[str, Any]):
         self._task, self._configuration = task, configuration
         self.network = task.network(configuration)
 

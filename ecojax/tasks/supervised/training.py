@@ -15,7 +15,7 @@ from ecojax.train.packing_probe import Probe, probe
 from ecojax.train.program import TrainingProgram, TrainState
 
 if TYPE_CHECKING:
-    from ecojax.tasks.supervised.task import Supervised
+    from ecojax.tasks.supervised.learning import Learning
 
 ORDER = "threefry2x32"  # the generator of orders and augmentations: it draws alike alone and side by side
 START, ADVANCE, JUDGE = "start", "advance", "judge"  # the programs of a training
@@ -31,7 +31,7 @@ class Running(NamedTuple):
 class SupervisedTraining:
     """`task.epochs` passes over the training samples with a configuration's recipe."""
 
-    def __init__(self, task: "Supervised", configuration: Mapping[str, Any], program: TrainingProgram):
+    def __init__(self, task: "Learning", configuration: Mapping[str, Any], program: TrainingProgram):
         self.task, self._program = task, program
         self.numbers = task.recipe(configuration).numbers
         self.pass_steps = len(task.dataset.y_train) // program.batch_size
@@ -129,7 +129,7 @@ class SupervisedPack:
         self.steps, self.pass_steps = training.steps, training.pass_steps
         self._task, self._pack = training.task, pack
         self._numbers = stacked_numbers([member.numbers for member in members])
-        self._run = training.task.compiled_pack(pack, self._numbers)
+        self._run = _compiled_pack(training.task, pack, self._numbers)
 
     def start(self, seeds: Sequence[int]) -> Running:
         return Running(
@@ -161,6 +161,16 @@ class SupervisedPack:
         stacked = self._pack.program.network.to_arrays(state.train.weights)
         # copies: the arrays of one member do not keep those of all alive
         return [{name: array[i].copy() for name, array in stacked.items()} for i in range(self.size)]
+
+
+def _compiled_pack(task: "Learning", pack: PackedProgram, numbers: Collection[str]) -> Mapping[str, Any]:
+    """The programs of a pack; those of the latest are kept. Raises MemoryError where it would not fit."""
+    kept = task.compiled_packs
+    if pack not in kept:
+        compiled = compile_pack(pack, numbers, *task.on_device)
+        kept.clear()
+        kept[pack] = compiled
+    return kept[pack]
 
 
 def compile_pack(
