@@ -114,7 +114,8 @@ def search(
             it (trials then run in this process). A class or function is called with those settings that it has
             parameters for, by name. With resume it is named again.
         objective: a plain function of a configuration that returns a dict of figures, or its place, "mine.py:function";
-            `space` holds its parameters, and `metrics` says of each figure whether "min" or "max" is better.
+            `space` holds its parameters, and `metrics` says of each figure whether "min" or "max" is better. One with
+            a parameter `report` tells how it does, `report(step, value)`, and is stopped where that is hopeless.
         model: a function `model(configuration, rngs)` that builds a Flax nnx or Linen module of your own, or its place,
             "mine.py:build". With it, `space` holds its parameters, a list or a dict of nameless ones, {"width":
             ecojax.Int(8, 64)}; the recipe's are searched with them. Functions that have no place keep trials in this
@@ -226,13 +227,11 @@ def search(
         require_feasible(settings, crew, origins, listener)
         record = settings.model_dump(mode="json", exclude_none=True)
         first = queue[0] if queue else crew.task.space.default()
+        if is_own(settings) and crew.task.can_be_tried:
+            crew.ask(TryOut(first))
         if dry_run:
-            if is_own(settings) and objective is None:  # a plain function is as dear as a trial
-                crew.ask(TryOut(first))
             tell([f"a dry run: {crew.ask(Lower(first))} is lowered, nothing is trained or written"])
             return Study(folder or Path("nowhere"), record, [], facts=Facts.model_validate(crew.facts))
-        if is_own(settings) and objective is None:  # a plain function is as dear as a trial
-            crew.ask(TryOut(first))
         folder = folder or _take_folder(name_of(settings.task) or settings.dataset)
         with StudyStore.create(folder, record, facts=crew.facts) as store:
             conduct(store, settings, crew, listener=listener, stop=stop)

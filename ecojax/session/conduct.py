@@ -105,7 +105,7 @@ def conduct(
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.progress() else None,
                 signature=lambda configuration: task.candidate(configuration).signature,
                 parent_of=task.parent if settings.inherit else None,
-                early_stop=settings.early_stop and can_stop(settings.objectives, metrics),
+                early_stop=settings.early_stop and can_stop(settings.objectives, metrics, task.foretold),
                 ahead=AHEAD,
                 lead=_lead(settings, crew),
                 timeout_s=None if settings.trial_timeout is None else seconds_of(settings.trial_timeout),

@@ -61,6 +61,7 @@ class Standings:
     def __init__(self, aim: Aim):
         self._quality = quality = aim.quality
         self._costs = [name for name in aim.objectives if name != quality.name]
+        self._signs = np.array([aim.metrics[name].minimised(1.0) for name in self._costs])
         self._constraints = aim.constraints
         self._figures = [quality.name, *self._costs, *(f"{name}_ci95" for name in self._costs)]
         self._rows = Digests()  # by configuration
@@ -86,6 +87,7 @@ class Standings:
             del self._curves[:-CURVES]
         feasible = violation(trial.metrics, self._constraints) == 0
         figures = np.array([trial.metrics.get(name, 0.0) for name in self._figures], float)
+        figures[1 : 1 + len(self._costs)] *= self._signs
         key = digest(identity(trial.configuration))
         row, first = self._rows.get(key), trial.id
         if row is None:

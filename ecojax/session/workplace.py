@@ -78,7 +78,8 @@ class Workplace:
             self.evaluator = Evaluator(
                 self.task,
                 self.meter,
-                early_stop=settings.early_stop and can_stop(settings.objectives, metrics_of(self.task)),
+                early_stop=settings.early_stop
+                and can_stop(settings.objectives, metrics_of(self.task), self.task.foretold),
                 energy_ci=settings.energy_ci,
                 pack=settings.pack,
                 neighbours=backend == "cpu"

@@ -4,7 +4,7 @@ A task turns a configuration into a candidate. The evaluator meters the candidat
 steps, and judges it; it knows nothing else of what is trained.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -33,6 +33,8 @@ else:
 Configuration = Mapping[str, Any]
 Arrays = Mapping[str, "np.ndarray"]
 Split = Literal["validation", "test"]
+# told of a step, the quality after it, and other metrics whose end is known by then: whether going on is hopeless
+Reached = Callable[[int, float, Mapping[str, float]], bool]
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,10 @@ class Candidate(Protocol):
         """The metrics of stored weights on a split, named as on the validation split; none of a split there is not."""
         return {}
 
+    def work(self, reached: Reached) -> Mapping[str, float] | None:
+        """The metrics where there is no training, found in one go; None where it ended as `reached` asked for."""
+        return self.judge({}, "validation")
+
 
 class Task(Protocol):
     """What is tuned.
@@ -188,6 +194,9 @@ class Task(Protocol):
         provenance: where the task's own figures come from, by metric: "measured (288 validation images)".
         shaping: the parameters that shape a candidate, and whether its size and FLOPs only ever grow with them; None
             where that is not known. Candidates that differ in other parameters only have equal `known` metrics.
+        foretold: the metrics known only after training, besides the quality, that a candidate without a training may
+            tell as it works; a trial can be held against others at them. can_be_tried: whether a candidate can be
+            tried out for less than a trial costs.
     """
 
     @default
@@ -215,6 +224,14 @@ class Task(Protocol):
     @default
     def shaping(self) -> Mapping[str, bool] | None:
         return None
+
+    @default
+    def foretold(self) -> Collection[str]:
+        return ()
+
+    @default
+    def can_be_tried(self) -> bool:
+        return True
 
     def candidate(self, configuration: Configuration) -> Candidate:
         """The candidate of a configuration. Raises whatever is wrong with the configuration; the trial is `invalid`."""

@@ -35,6 +35,7 @@ from ecojax.tasks.task import (
     Split,
     Task,
     Training,
+    metrics_of,
     quality,
 )
 from ecojax.train.memory import free_bytes, needed_bytes, require
@@ -46,7 +47,7 @@ from ecojax.trial.outcome import Outcome
 from ecojax.trial.pace import Pace
 from ecojax.trial.packs import Trained, diverged_in, not_finite
 from ecojax.trial.record import DivergedError, HopelessError, InvalidError, Record
-from ecojax.trial.rungs import rungs
+from ecojax.trial.rungs import is_rung, rungs
 from ecojax.trial.standing import Standing
 from ecojax.trial.tryout import try_out
 from ecojax.trial.worker import Evaluate, TrainedCandidates, Upcoming
@@ -86,7 +87,7 @@ class Evaluator:
     ):
         self.task, self.meter, self._turns = task, meter, turns or Turns(None)
         self.early_stop, self.energy_ci = early_stop, energy_ci
-        self.quality = quality(task)
+        self.quality, self._declared = quality(task), metrics_of(task)
         self._device = next(iter(jax.numpy.zeros(()).devices()))  # where arrays go unless told otherwise
         self._calibration: Calibration | None = None
         # a meter of the whole host counts what others do while this one trains
@@ -232,7 +233,7 @@ class Evaluator:
 
         if training is None:
             with record.turn(self._turns.shared()), record.span("validation_seconds"):
-                metrics |= self._finite(candidate.judge({}, "validation"))
+                metrics |= self._finite(self._worked(candidate, asked, record))
             return {}
         return self._trained(asked, training, state, record)
 
@@ -241,7 +242,7 @@ class Evaluator:
     ) -> Mapping[str, np.ndarray]:
         """Trains and judges; gives the weights by name."""
         metrics, details = record.metrics, record.details
-        standing = Standing(self.quality, asked.rivals, metrics)
+        standing = Standing(self._declared, asked.rivals, metrics)
         places = rungs(training.steps, training.pass_steps) if self.early_stop else {}
         meanwhile = [*self._beside, *(["compiling later candidates"] if self._compiled.busy else [])]
         packed = self._packed(asked, training, standing, places, record)
@@ -257,12 +258,7 @@ class Evaluator:
             "meanwhile": meanwhile,  # what the joules hold besides the training
         }
         record.provenance["train_energy_j"] = str(self.meter.provenance)
-        if standing.rungs:
-            details["rungs"] = [list(pair) for pair in standing.rungs.items()]
-        if standing.beaten_by is not None and standing.end is not None:
-            metrics["trained_share"] = max(standing.rungs)
-            metrics[f"expected_{self.quality.name}"] = standing.end.expected
-            raise HopelessError(standing.in_words())
+        self._require_hope(standing, record)
         if packed is not None and packed.diverged is not None:
             raise DivergedError(packed.diverged)
         metrics["trained_share"] = 1.0
@@ -274,6 +270,46 @@ class Evaluator:
                 verdict, arrays = training.judge(state), training.arrays(state)
         metrics |= self._finite(verdict)
         return arrays
+
+    def _worked(self, candidate: Candidate, asked: Evaluate, record: Record) -> Mapping[str, float]:
+        """The metrics of a candidate without a training, which is ended where what it tells is hopeless."""
+        standing = Standing(self._declared, asked.rivals, record.metrics, in_steps=True)
+        told, diverged = 0, None
+
+        def reached(step: int, quality: float, costs: Mapping[str, float]) -> bool:
+            nonlocal told, diverged
+            if not math.isfinite(quality):
+                diverged = f"{self.quality.name} is {quality} after step {step}"
+            elif self.early_stop and is_rung(step, told):
+                record.metrics |= costs  # what the engine learns of a trial that is stopped
+                standing.learn(costs)
+                standing.reached(step, quality)
+            told = step
+            return diverged is not None or standing.beaten_by is not None
+
+        found = None
+        try:
+            found = candidate.work(reached)
+        except Exception as failure:
+            if diverged is None and standing.beaten_by is None:
+                raise
+            record.notes.append(f"a trial that was stopped raised while it ended: {with_place(failure)}")
+        self._require_hope(standing, record)
+        if diverged is not None:
+            raise DivergedError(diverged)
+        if standing.rungs:
+            record.metrics["trained_share"] = 1.0
+        return found or {}
+
+    def _require_hope(self, standing: Standing, record: Record) -> None:
+        """Puts a learning curve on record. Raises `HopelessError` where it was beaten."""
+        if standing.rungs:
+            record.details["rungs"] = [list(pair) for pair in standing.rungs.items()]
+        if standing.beaten_by is not None and standing.end is not None:
+            if not standing.in_steps:
+                record.metrics["trained_share"] = max(standing.rungs)
+            record.metrics[f"expected_{self.quality.name}"] = standing.end.expected
+            raise HopelessError(standing.in_words())
 
     def _finite(self, verdict: Mapping[str, float]) -> Mapping[str, float]:
         if (fault := not_finite(verdict)) is not None:

@@ -34,17 +34,28 @@ def rungs(steps: int, pass_steps: int) -> dict[int, float]:
     return found
 
 
-def can_stop(objectives: Collection[str], metrics: Mapping[str, Metric]) -> bool:
+def is_rung(step: int, before: int) -> bool:
+    """Whether a trial that tells of its progress by itself is judged after `step`, having told of `before` last.
+
+    It is at the first step that it tells of from 1, 2, 4, 8, ... on: nobody knows how many there will be, so that
+    trials are compared at the same step (as by successive halving, Li et al., MLSys 2020, arXiv:1810.05934).
+    """
+    return step.bit_length() > before.bit_length()
+
+
+def can_stop(
+    objectives: Collection[str], metrics: Mapping[str, Metric], foretold: Collection[str] = ()
+) -> bool:
     """Whether a trial can be beaten before its end: by its quality, the first of `metrics`, at costs that are known
-    before training."""
+    before training, or `foretold` by the trial."""
     quality = next(iter(metrics))
-    others = set(objectives) - {quality}
+    others = set(objectives) - {quality, *foretold}
     return quality in objectives and all(metrics[name].when != "trained" for name in others)
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A finished trial: its number, quality, and the most that it may cost, by objective."""
+    """A finished trial: its number, quality, and the most that it may cost, by objective; less is better."""
 
     trial: int
     quality: float
@@ -69,7 +80,7 @@ class Rivals:
     def beating(self, metric: Metric, bound: float, costs: Mapping[str, float]) -> Rival | None:
         """The best of those whose quality, by `metric`, is at least as good as `bound` at no higher cost; or None.
 
-        `costs` holds the least that the trial may cost.
+        `costs` holds the least that the trial may cost, turned alike.
         """
         beating = [
             rival

@@ -13,7 +13,7 @@ import numpy as np
 
 from ecojax.errors import InputError
 from ecojax.tasks.code import told
-from ecojax.tasks.task import Configuration, Inference, Task, Training
+from ecojax.tasks.task import Candidate, Configuration, Inference, Task, Training
 
 
 def try_out(
@@ -34,8 +34,12 @@ def try_out(
     training = _call(f"{name}.training", candidate.training)
     if training is None:
         inference = _call(f"{name}.inference", candidate.inference)
-        judged = _call(f"{name}.judge", lambda: candidate.judge({}, "validation"))
-        _require_figures(task, judged, "trained", f"{name}.judge")
+        work = f"{name}.judge" if type(candidate).work is Candidate.work else str(candidate)
+        judged = _call(
+            work, lambda: candidate.work(lambda *_: True)
+        )  # no further than to what it tells first
+        if judged is not None:
+            _require_figures(task, judged, "trained", work)
     else:
         state = _trained(task, training, compiled)
         inference = _call(f"{name}.inference", lambda: candidate.inference(state))

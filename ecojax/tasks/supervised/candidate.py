@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ecojax.models.known import known_beforehand
-from ecojax.tasks.task import Arrays, Inference, Split
+from ecojax.tasks.task import Arrays, Candidate, Inference, Split
 from ecojax.train.program import padded_batches
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ecojax.tasks.supervised.training import Running, SupervisedTraining
 
 
-class SupervisedCandidate:
+class SupervisedCandidate(Candidate):
     """`signature` is the network: candidates that differ in training only share it."""
 
     def __init__(self, task: "Learning", configuration: Mapping[str, Any]):
