@@ -52,6 +52,7 @@ def search(
     metrics: Mapping[str, tuple[Any, str] | str] | None = None,
     optimizer: Any = None,
     augment: bool = False,
+    ema: bool = False,
     data_dir: str | Path | None = None,
     train_size: int | None = None,
     validation_size: int | None = None,
@@ -124,7 +125,8 @@ def search(
             path. loss: `loss(outputs, y)`, a number or one a sample; by default cross-entropy or squared error.
         metrics: functions of (outputs, y) with "max" or "min", by name; the first is the quality.
         optimizer: an optax transformation, or a function of the configuration that returns one, in place of ours.
-        augment: whether flips, crops and cutout of images are searched, too.
+        augment: whether flips, crops and cutout of images are searched, too. ema: whether a moving average of the
+            weights is judged and kept, whose decay `ema` is searched, too.
         data_dir: where prepared datasets lie.
         train_size: train on a stratified subset of so many images. validation_size: images to select on.
         families: model families: convnet, mlp, linear, airbench, vit.
@@ -162,13 +164,14 @@ def search(
     named = locals()
     options = {name: named[name] for name in SearchSettings.model_fields if name != "meter"}
     own_task: Any = None
+    flags = {"augment": augment or None, "ema": ema or None}
     if objective is not None:
-        _require_model(model=model, data=data, loss=loss, optimizer=optimizer, augment=augment or None)
+        _require_model(model=model, data=data, loss=loss, optimizer=optimizer, **flags)
         own_task = _own_function(options, objective, metrics)
     elif model is not None:
-        own_task = _own_model(options, model, data, loss, metrics, optimizer, augment)
+        own_task = _own_model(options, model, data, loss, metrics, optimizer, augment, ema)
     else:
-        _require_model(data=data, loss=loss, metrics=metrics, optimizer=optimizer, augment=augment or None)
+        _require_model(data=data, loss=loss, metrics=metrics, optimizer=optimizer, **flags)
     options = _as_stored({name: value for name, value in (options | unknown).items() if value is not None})
     if meter is None or isinstance(meter, str):
         options |= {"meter": meter} if meter else {}

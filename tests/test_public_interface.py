@@ -36,6 +36,7 @@ OF_THE_CALL = {
     "metrics",
     "optimizer",
     "augment",
+    "ema",
 }  # no settings
 
 

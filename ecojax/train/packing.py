@@ -3,7 +3,7 @@
 pack = PackedProgram(program, size=4, way="vmap")
 states = pack.jitted.init(keys)                                     # [size] keys
 states, losses = pack.jitted.advance(states, numbers, inputs, targets, total_steps, keys)
-sums = pack.jitted.evaluate(states.weights, inputs, targets)
+sums = pack.jitted.evaluate(states.judged, inputs, targets)
 
 Members differ in seeds and numbers; whatever else they have in common, `step` too, is one argument for all. Which way
 is faster depends on network and device: `ecojax.train.packing_probe` finds out.

@@ -29,12 +29,32 @@ EVALUATION_BATCH = {"cpu": 64}
 ELSEWHERE = 256
 
 
+class Averaging(NamedTuple):
+    """An optimizer's state, and the moving average of the weights that goes along with it."""
+
+    state: Any
+    average: Weights
+
+
 class TrainState(NamedTuple):
     """Everything that training changes."""
 
     weights: Weights
     optimizer_state: Any
     step: jax.Array
+
+    @property
+    def judged(self) -> Weights:
+        """The weights that are judged and kept: their moving average, where there is one."""
+        return self.optimizer_state.average if isinstance(self.optimizer_state, Averaging) else self.weights
+
+    def beginning_with(self, weights: Weights) -> "TrainState":
+        """The state with other weights before the first step."""
+        optimizer_state = self.optimizer_state
+        if isinstance(optimizer_state, Averaging):
+            # a copy: what is donated twice is refused
+            optimizer_state = optimizer_state._replace(average=jax.tree.map(jnp.copy, weights))
+        return self._replace(weights=weights, optimizer_state=optimizer_state)
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,7 @@ class TrainingProgram:
     Equal programs compile to the same executables, so `TrainingProgram` is also the key of the program cache.
     drops: whether there is dropout; where its rate is 0 for every candidate, it is not compiled in.
     variant: tells programs apart whose networks are equal and begin with other weights.
+    averages: whether the weights that are judged are a moving average of those trained; `numbers["ema"]` is its decay.
     """
 
     network: FlaxNetwork
@@ -53,13 +74,15 @@ class TrainingProgram:
     augmentation: Augmentation | None = None
     drops: bool = True
     variant: Hashable = None
+    averages: bool = False
 
     def init(self, key: jax.Array) -> TrainState:
         """Fresh weights and optimizer state."""
         weights = self.network.init(key)
         # the state has the same structure and the same values whatever the numbers
         optimizer = make_optimizer(self.optimizer, defaultdict(lambda: jnp.float32(0)), jnp.float32(1))
-        return TrainState(weights, optimizer.init(weights.parameters), jnp.int32(0))
+        state = optimizer.init(weights.parameters)
+        return TrainState(weights, Averaging(state, weights) if self.averages else state, jnp.int32(0))
 
     def advance(
         self,
@@ -114,12 +137,15 @@ class TrainingProgram:
                 return self.loss.training(outputs, y, numbers), statistics
 
             (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.weights.parameters)
+            kept = state.optimizer_state
             updates, optimizer_state = optimizer.update(
-                gradient, state.optimizer_state, state.weights.parameters
+                gradient, kept.state if self.averages else kept, state.weights.parameters
             )
-            parameters = optax.apply_updates(state.weights.parameters, updates)
-            state = TrainState(Weights(parameters, statistics), optimizer_state, state.step + 1)
-            return state, losses + loss
+            weights = Weights(optax.apply_updates(state.weights.parameters, updates), statistics)
+            if self.averages:
+                average = _averaged(kept.average, weights, numbers["ema"], state.step)
+                optimizer_state = Averaging(optimizer_state, average)
+            return TrainState(weights, optimizer_state, state.step + 1), losses + loss
 
         state, losses = jax.lax.fori_loop(first, end, train_step, (state, jnp.float32(0)))
         return state, losses / jnp.maximum(end - first, 1)
@@ -147,6 +173,22 @@ class TrainingProgram:
             jax.jit(self.evaluate),
             jax.jit(self.network.logits),
         )
+
+
+def _averaged(average: Weights, weights: Weights, decay: jax.Array, step: jax.Array) -> Weights:
+    """The exponential moving average after a step, statistics included; the first steps are forgotten faster.
+
+    The decay of step t is at most (1 + t) / (10 + t), as TensorFlow's `ExponentialMovingAverage` has it, so that an
+    average over a short training is not one of fresh weights.
+    """
+    decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+
+    def moved(old: jax.Array, new: jax.Array) -> jax.Array:
+        if not jnp.issubdtype(new.dtype, jnp.floating):  # counters, keys of random generators
+            return new
+        return (decay * old + (1.0 - decay) * new).astype(new.dtype)
+
+    return jax.tree.map(moved, average, weights)
 
 
 class JittedProgram(NamedTuple):

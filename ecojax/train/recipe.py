@@ -21,6 +21,7 @@ NEUTRAL = {
 # Where a schedule begins and ends, as shares of the peak; triangle as published (arXiv 2404.00498).
 SCHEDULES = {"cosine": (0.0, 0.0), "linear": (0.0, 0.0), "triangle": (0.2, 0.07), "constant": (0.0, 1.0)}
 SMALLEST, LARGEST = 1e-37, 1e38  # of a rate: float32 has no smaller normal numbers, and no larger ones
+EMA = Float("ema", 0.8, 0.999, default=0.99)  # decay a step of a moving average of the weights
 DROPOUT = Float("dropout", 0.0, 0.5, default=0.0)
 # What every training needs, and the parameters on which it may depend.
 ALWAYS_ACTIVE: dict[str, set[str]] = {

@@ -51,6 +51,7 @@ def task_of(builder: Any, y: np.ndarray, class_names: tuple[str, ...]) -> OwnMod
         version="1",
         source="a test",
         class_names=class_names,
+        chance_accuracy=1 / 3,
         x_train=x[:64],
         y_train=y[:64],
         x_validation=x[64:],

@@ -35,6 +35,11 @@ class Recording(Mapping[str, Any]):
 
 def check(task: OwnModel) -> None:
     """Raises `InputError` naming the function that fails, gives a wrong shape or ignores a parameter."""
+    shape = task.dataset.x_train.shape[1:]
+    if task.augment and len(shape) != 3:
+        raise InputError(
+            f"augment=True is for images [height, width, channels], and a sample is of shape {shape}; leave it out"
+        )
     _require_read(task)
     network = task.network(task.space.default())
     x = jax.ShapeDtypeStruct((BATCH, *network.input_shape), network.input_type)

@@ -28,6 +28,7 @@ class OwnGiven:
     metrics: tuple[tuple[str, Any, str], ...] = ()
     optimizer: Any = None
     augment: bool = False
+    ema: bool = False
 
     def __call__(
         self,
@@ -56,6 +57,7 @@ class OwnGiven:
             scores=tuple((name, loaded(metric, "metrics"), way) for name, metric, way in self.metrics),
             optimizer=loaded(self.optimizer, "optimizer"),
             augment=self.augment,
+            ema=self.ema,
             epochs=epochs,
             inference_batch=inference_batch,
             precision=precision,
@@ -91,7 +93,7 @@ class OwnGiven:
 
 
 def given(
-    model: Any, space: Any, data: Any, loss: Any, metrics: Any, optimizer: Any, augment: bool
+    model: Any, space: Any, data: Any, loss: Any, metrics: Any, optimizer: Any, augment: bool, ema: bool
 ) -> OwnGiven:
     """What was given, in one form. Raises `InputError` for what is none of the forms that each may have."""
     if not callable(model) and not isinstance(model, str):
@@ -117,7 +119,7 @@ def given(
         if not isinstance(score, tuple | list) or len(score) != 2 or score[1] not in WAYS:
             raise InputError(f'metrics[{name!r}] is {score!r}; give a pair such as (function, "max")')
         scores.append((name, score[0], score[1]))
-    return OwnGiven(model, parameters_of(space), data, loss, tuple(scores), optimizer, augment)
+    return OwnGiven(model, parameters_of(space), data, loss, tuple(scores), optimizer, augment, ema)
 
 
 def parameters_of(space: Any) -> tuple[Parameter, ...]:

@@ -19,7 +19,7 @@ from ecojax.tasks.images.augmentation import augmentation_in
 from ecojax.tasks.own.description import OwnDescription
 from ecojax.tasks.supervised.task import Supervised
 from ecojax.train.images.recipe import augmentation_parameters
-from ecojax.train.recipe import Recipe, learning_parameters
+from ecojax.train.recipe import EMA, Recipe, learning_parameters
 
 if TYPE_CHECKING:
     from ecojax.models.own import Builder, OwnNetwork
@@ -37,7 +37,8 @@ class OwnModel(Supervised):
         dataset: what it learns; labels that are whole numbers are classes, others are targets.
         parameters: of the user's own, by which models differ. What else is tuned is the recipe (optimizer, schedule,
             batch size; with `augment` also flips, crops and cutout of images), unless `optimizer` is given: then of
-            the recipe only the batch size is.
+            the recipe only the batch size is. With `ema` models are judged and kept with a moving average of their
+            weights, whose decay is tuned.
         loss: `loss(outputs, y)`, a number or one a sample; by default cross-entropy or squared error.
         scores: metrics `metric(outputs, y)` of the validation split, with "maximize" or "minimize", by name; the first
             is the quality. By default the accuracy, or R².
@@ -52,6 +53,7 @@ class OwnModel(Supervised):
     scores: tuple[tuple[str, Callable[..., Any], str], ...] = ()
     optimizer: Any = None
     augment: bool = False
+    ema: bool = False
     epochs: int = 10
     inference_batch: int = 64
     precision: str = "float32"
@@ -66,6 +68,13 @@ class OwnModel(Supervised):
         return "accuracy" if self._of_classes else "r2"
 
     @property
+    def samples(self) -> str:  # type: ignore[override]
+        x = self.dataset.x_train
+        if x.dtype == np.uint8 and x.ndim == 4:
+            return "images"
+        return "rows" if x.ndim == 2 else "samples"
+
+    @property
     def _scored(self) -> tuple[tuple[str, Callable[..., Any], str], ...]:
         """The metrics; of a loss without any, the loss itself."""
         if self.scores or self.loss is None:
@@ -74,9 +83,8 @@ class OwnModel(Supervised):
 
     @property
     def of_recipe(self) -> set[str]:
-        """The names of ours, that the model need not read."""
-        names = (*learning_parameters(len(self.dataset.x_train)), *augmentation_parameters((8, 8, 1)))
-        return {parameter.name for parameter in names}
+        """The names of the recipe's parameters, which the model need not read."""
+        return {parameter.name for parameter in self._recipe}
 
     @property
     def searched(self) -> str:
@@ -87,7 +95,7 @@ class OwnModel(Supervised):
         return bool(np.issubdtype(self.dataset.y_train.dtype, np.integer))
 
     @cached_property
-    def space(self) -> SearchSpace:
+    def _recipe(self) -> tuple[Parameter, ...]:
         recipe: tuple[Parameter, ...] = learning_parameters(len(self.dataset.x_train))
         if self.optimizer is not None:
             recipe = tuple(parameter for parameter in recipe if parameter.name == NOT_TUNED)
@@ -95,11 +103,15 @@ class OwnModel(Supervised):
             recipe = tuple(parameter for parameter in recipe if parameter.name != "label_smoothing")
         if self.augment:
             recipe += augmentation_parameters(self.dataset.x_train.shape[1:])
-        taken = {parameter.name for parameter in recipe} & {parameter.name for parameter in self.parameters}
-        own = [
-            parameter for parameter in recipe if parameter.name not in taken
-        ]  # the user's own replace ours
-        return compose_space([*self.parameters, *own], tables=self.tables, pins=self.pins, source=self.source)
+        return (*recipe, EMA) if self.ema else recipe
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        own = {parameter.name for parameter in self.parameters}  # they replace the recipe's
+        recipe = (parameter for parameter in self._recipe if parameter.name not in own)
+        return compose_space(
+            [*self.parameters, *recipe], tables=self.tables, pins=self.pins, source=self.source
+        )
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -112,7 +124,7 @@ class OwnModel(Supervised):
         ours = METRICS.get(name)
         if ours is None or (ours.direction, ours.when) != (direction, "trained"):
             return Metric(name, direction, "", "a metric of the user's own", least=-math.inf)
-        return replace(ours, count=len(self.dataset.y_validation) if ours.is_share else None)
+        return self.on_validation(ours)
 
     def network(self, configuration: Mapping[str, Any]) -> "OwnNetwork":
         from ecojax.models.own import OwnNetwork
@@ -141,10 +153,12 @@ class OwnModel(Supervised):
         )
 
     def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
-        if self.optimizer is None:
-            return Recipe.from_configuration({"label_smoothing": 0.0, **configuration})
-        neutral = {"optimizer": "sgd", "sgd_learning_rate": 0.0, "schedule": "constant"}
-        return Recipe.from_configuration(neutral | dict(configuration))
+        # a parameter of the model's may be called as one of a recipe that is not used
+        ours = {name: value for name, value in configuration.items() if name in self.of_recipe}
+        if self.optimizer is not None:
+            ours |= {"optimizer": "sgd", "sgd_learning_rate": 0.0, "schedule": "constant"}
+        recipe = Recipe.from_configuration(ours)
+        return replace(recipe, numbers={**recipe.numbers, "ema": ours["ema"]}) if self.ema else recipe
 
     def program(self, configuration: Mapping[str, Any]) -> "TrainingProgram":
         from ecojax.train.optimizer import OwnOptimizer
@@ -163,6 +177,7 @@ class OwnModel(Supervised):
             drops=False,
             # models of the same layers may begin with other weights
             variant=tuple(self.network(configuration).configuration.items()),
+            averages=self.ema,
         )
 
     @cached_property

@@ -38,7 +38,7 @@ class SupervisedCandidate(Candidate):
 
         network = self.network
         if state is not None:
-            weights = state.train.weights
+            weights = state.train.judged
         elif arrays is not None:
             weights = network.from_arrays(arrays)
         else:

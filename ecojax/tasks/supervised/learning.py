@@ -4,6 +4,7 @@ Candidates and trainings know a supervised task by this.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -83,16 +84,18 @@ class Learning(Task):
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        from dataclasses import replace
+        names = ("parameters", "flops")
+        return self.on_validation(METRICS[self.quality]), *(METRICS[name] for name in names)
 
-        metric, data = METRICS[self.quality], self.dataset
-        quality = replace(
+    def on_validation(self, metric: Metric) -> Metric:
+        """The metric with what is known of it on the validation split: how many samples it is of, what chance gives."""
+        data = self.dataset
+        return replace(
             metric,
             count=len(data.y_validation) if metric.is_share else None,
-            chance=data.chance_accuracy if metric.name == "accuracy" else metric.chance,
+            chance=data.chance_accuracy if metric.name == "accuracy" and data.class_names else metric.chance,
             words=replace(metric.said, note=f"validation {self.samples}"),
         )
-        return quality, *(METRICS[name] for name in ("parameters", "flops"))
 
     @cached_property
     def on_device(self) -> OnDevice:

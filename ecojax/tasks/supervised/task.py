@@ -65,7 +65,7 @@ class Supervised(Learning):
 
         def strangeness(trial: Trial) -> tuple[int, float, int]:
             other = dict(self.network(trial.configuration).architecture)
-            different = sum(own[name] != other[name] for name in own)
+            different = sum(own.get(name) != other.get(name) for name in {**own, **other})
             return different, quality.minimised(trial.metrics[quality.name]), trial.id
 
         relatives = [

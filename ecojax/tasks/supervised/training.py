@@ -56,7 +56,7 @@ class SupervisedTraining:
                 jax.random.key(0, impl=ORDER),
                 (step, step),
             ),
-            JUDGE: jitted.evaluate.lower(init.out_info.weights, *data.validation),
+            JUDGE: jitted.evaluate.lower(init.out_info.judged, *data.validation),
             START: init.lower(),
         }
 
@@ -68,7 +68,7 @@ class SupervisedTraining:
         state = self._run[START](_init_key(seed))
         if parent is not None:
             inherited = self.task.network(parent.configuration).from_arrays(parent.arrays)
-            state = state._replace(weights=jax.jit(inherit)(state.weights, inherited))
+            state = state.beginning_with(jax.jit(inherit)(state.weights, inherited))
         return Running(state, jax.random.key(seed, impl=ORDER))
 
     def advance(self, state: Running, first: int, end: int) -> tuple[Running, float]:
@@ -88,11 +88,11 @@ class SupervisedTraining:
         return state._replace(train=train), total / (end - first)
 
     def judge(self, state: Running) -> Mapping[str, float]:
-        sums = self._run[JUDGE](state.train.weights, *self.task.on_device.validation)
+        sums = self._run[JUDGE](state.train.judged, *self.task.on_device.validation)
         return self.program.loss.figures(sums, len(self.task.dataset.y_validation))
 
     def arrays(self, state: Running) -> dict[str, np.ndarray]:
-        return self.program.network.to_arrays(state.train.weights)
+        return self.program.network.to_arrays(state.train.judged)
 
     def packing(self) -> "SupervisedPacking":
         return SupervisedPacking(self)
@@ -153,12 +153,12 @@ class SupervisedPack:
         return state._replace(train=train), total / (end - first)
 
     def judge(self, state: Running) -> Sequence[Mapping[str, float]]:
-        sums = jax.device_get(self._run[JUDGE](state.train.weights, *self._task.on_device.validation))
+        sums = jax.device_get(self._run[JUDGE](state.train.judged, *self._task.on_device.validation))
         n, loss = len(self._task.dataset.y_validation), self._pack.program.loss
         return [loss.figures(tuple(of_all[i] for of_all in sums), n) for i in range(self.size)]
 
     def arrays(self, state: Running) -> Sequence[dict[str, np.ndarray]]:
-        stacked = self._pack.program.network.to_arrays(state.train.weights)
+        stacked = self._pack.program.network.to_arrays(state.train.judged)
         # copies: the arrays of one member do not keep those of all alive
         return [{name: array[i].copy() for name, array in stacked.items()} for i in range(self.size)]
 
@@ -184,7 +184,7 @@ def compile_pack(
     run = {
         START: pack.jitted.init.lower(_init_keys([0] * pack.size)).compile(),
         ADVANCE: pack.jitted.advance.lower(states, traced, x, y, scalar, keys, (step, step)).compile(),
-        JUDGE: pack.jitted.evaluate.lower(states.weights, *validation).compile(),
+        JUDGE: pack.jitted.evaluate.lower(states.judged, *validation).compile(),
     }
     needed = needed_bytes(run[START]) + max(needed_bytes(run[ADVANCE]), needed_bytes(run[JUDGE]))
     require(needed, free_bytes(next(iter(x.devices()))), f"a pack of {pack.size}")
