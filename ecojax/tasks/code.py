@@ -1,24 +1,22 @@
 """Python objects that a user names by their place: "mine.py:MyTask" or "package.module:name"."""
 
-import importlib.util
 import sys
 import traceback
-from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ecojax.errors import InputError
+from ecojax.importing import PREFIX, import_file
 from ecojax.spelling import did_you_mean
 
-PREFIX = "ecojax_code_"  # of the modules that files are loaded as
 _NOT_THEIRS = ("site-packages", "dist-packages", f"{Path(traceback.__file__).parent}/", "<frozen ")
 _OURS = str(Path(__file__).resolve().parents[1])
 
 
 def load_object(place: str, named: str) -> Any:
-    """The object at `place`. A file is run once a process, as a module of its own.
+    """The object at `place`. A file is run once, as a module of its own, until it changes.
 
     named: the setting that names it, for errors. Raises `InputError` where there is none, with the user's own
     traceback where their code fails.
@@ -27,9 +25,10 @@ def load_object(place: str, named: str) -> Any:
     if not where or not name:
         raise InputError(f"{named} is no place of code; write mine.py:Name or package.module:Name")
     try:
-        module = _of_file(Path(where), named) if where.endswith(".py") else _of_name(where, named)
-    except InputError:
-        raise
+        module = import_file(Path(where)) if where.endswith(".py") else _of_name(where)
+    except InputError as error:
+        cause = error.__cause__
+        raise InputError(f"{named}: {error if cause is None else told(cause)}") from None
     except (Exception, SystemExit) as error:
         raise InputError(f"{named}: {told(error)}") from None
     found: Any = module
@@ -104,36 +103,12 @@ def own_frames(error: BaseException) -> list[str]:
     ]
 
 
-def _of_file(path: Path, named: str) -> ModuleType:
-    path = path.expanduser().resolve()
-    if not path.is_file():
-        raise InputError(f"{named}: there is no file '{path}'")
-    name = f"{PREFIX}{path.stem}_{blake2b(bytes(path), digest_size=4).hexdigest()}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{named}: '{path}' is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    if str(path.parent) not in sys.path:  # what it imports from beside it
-        sys.path.append(str(path.parent))
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _of_name(name: str, named: str) -> ModuleType:
+def _of_name(name: str) -> ModuleType:
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and name.startswith(error.name):
-            raise InputError(
-                f"{named}: there is no module '{error.name}'; install it, or name a file.py"
-            ) from None
+            raise InputError(f"there is no module '{error.name}'; install it, or name a file.py") from None
         raise
