@@ -74,7 +74,7 @@ def test_the_fastest_by_the_clock_is_chosen(program, data) -> None:
     assert [speed.compile_s for speed in found.speeds] == pytest.approx([9, 8, 8, 7, 7])
     assert (found.best.way, found.best.size) == ("vmap", 4)
     assert str(found) == (
-        "packing linear (170 parameters, sgd, batch 16): alone 32 images/s, map×2 33.7, map×4 64, vmap×2 64, "
+        "packing linear (170 parameters, sgd, batch 16): alone 32 samples/s, map×2 33.7, map×4 64, vmap×2 64, "
         "vmap×4 85.3: vmap×4"
     )
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
