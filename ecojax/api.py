@@ -94,7 +94,7 @@ def search(
     An option that is None is not given: what the configuration file says holds then, else the default.
 
     Args:
-        dataset: `digits`, `sklearn:NAME` (diabetes, breast_cancer, wine, iris), or a TFDS image-classification
+        dataset: `digits`, `sklearn:NAME` (diabetes, breast_cancer, wine, iris), or a TFDS classification
             dataset.
         config: a TOML file of settings; by default the one that ecojax brings for the dataset.
         out: the study's folder, new or empty; by default `runs/<dataset>-<number>`.
@@ -110,7 +110,7 @@ def search(
             process, as with `executor="inline"`.
         stop: asked now and then; once it answers yes, the trials that run are finished and the search ends, as it would
             when killed: neither its frontier is measured side by side nor the test set read.
-        task: what is tuned, where it is not image classification: a place of code such as "mine.py:MyTask", the name
+        task: what is tuned, where it is not what the dataset is for: a place of code such as "mine.py:MyTask", the name
             of a task that an installed package brings, or an `ecojax.Task` itself, its class or a function that makes
             it (trials then run in this process). A class or function is called with those settings that it has
             parameters for, by name. With resume it is named again.
@@ -125,10 +125,10 @@ def search(
             path. loss: `loss(outputs, y)`, a number or one a sample; by default cross-entropy or squared error.
         metrics: functions of (outputs, y) with "max" or "min", by name; the first is the quality.
         optimizer: an optax transformation, or a function of the configuration that returns one, in place of ours.
-        augment: whether flips, crops and cutout of images are searched, too. ema: whether a moving average of the
-            weights is judged and kept, whose decay `ema` is searched, too.
+        augment: whether flips, crops and cutout are searched, too, for inputs `[n, height, width, channels]`. ema:
+            whether a moving average of the weights is judged and kept, whose decay `ema` is searched, too.
         data_dir: where prepared datasets lie.
-        train_size: train on a stratified subset of so many images. validation_size: images to select on.
+        train_size: train on a stratified subset of so many samples. validation_size: samples to select on.
         families: model families: convnet, mlp, linear, airbench, vit.
         space: parameters in place of the families' own of the same names: `[ecojax.Int("width", 8, 64)]`, or tables by
             name as in a file. pin: parameters to hold at one value, by name.
@@ -141,7 +141,7 @@ def search(
         enqueue: configurations to try first, or a TOML or JSON file of them.
         start_from: folders of studies whose frontiers are tried first.
         replicate: every so many trials, train a frontier member again; 0 never.
-        epochs: passes over the training images, per candidate.
+        epochs: passes over the training data, per candidate.
         early_stop: end a training that can no longer reach the frontier.
         inherit: begin training from the weights of the most similar trial.
         pack: train candidates of one shape together, where a probe finds that faster.

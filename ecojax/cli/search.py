@@ -36,7 +36,7 @@ def search(
 ) -> None:
     """Train candidates on DATASET, measure what each inference costs, and keep every result.
 
-    Each candidate is compiled, metered, trained and judged on validation images; the next is proposed from what
+    Each candidate is compiled, metered, trained and judged on the validation split; the next is proposed from what
     came of the others. The test set is read once, at the end, for the frontier's members. Nothing finished
     is ever lost: kill it, and --resume goes on.
 

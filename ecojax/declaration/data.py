@@ -19,7 +19,7 @@ class Data:
     dataset: Annotated[
         str,
         Setting(
-            "[What to learn](datasets.md): digits, sklearn:wine, any TFDS image-classification dataset, as in "
+            "[What to learn](datasets.md): digits, sklearn:wine, any TFDS classification dataset, as in "
             "cifar10, or a file: csv:FILE, parquet:, npz:, folder:."
         ),
     ] = "digits"
@@ -33,12 +33,12 @@ class Data:
         ),
     ] = None
     train_size: Annotated[
-        Count | None, Setting("Train on a stratified subset of so many images.", default="all")
+        Count | None, Setting("Train on a stratified subset of so many samples.", default="all")
     ] = None
     validation_size: Annotated[
         Count | None,
         Setting(
-            "Images to select on, taken from the training split.",
+            "Samples to select on, taken from the training split.",
             default="a tenth, of digits a fifth",
         ),
     ] = None

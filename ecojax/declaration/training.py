@@ -6,11 +6,11 @@ from ecojax.declaration.setting import Count, Setting
 
 
 class Training:
-    epochs: Annotated[Count, Setting("Passes over the training images, per candidate.")] = 10
+    epochs: Annotated[Count, Setting("Passes over the training data, per candidate.")] = 10
     early_stop: Annotated[
         bool,
         Setting(
-            "Train every candidate to its last epoch, those too that can [no longer reach the "
+            "Train every candidate to its last step, those too that can [no longer reach the "
             "frontier](#early-stopping).",
             option="no-early-stop",
         ),

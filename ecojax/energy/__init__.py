@@ -1,6 +1,6 @@
 """The energy of programs and of inferences: meters, windows, and the protocol that makes a figure of them.
 
-    energy = per_call(fn, params, images, batch_size=64)  # the whole protocol
+    energy = per_call(fn, params, x, batch_size=64)  # the whole protocol
     print(energy.per_sample_j, energy.per_sample_ci95_j, energy.provenance, energy.gates)
 
     with measure() as window:  # any block, on every device

@@ -49,7 +49,7 @@ def per_call(
 ) -> Energy:
     """The energy of one call `fn(*args)`, by the protocol of `per_inference`, with idle power and the net figure.
 
-        energy = per_call(jax.jit(network.apply), params, images, batch_size=64)
+        energy = per_call(jax.jit(network.apply), params, x, batch_size=64)
         print(energy.per_sample_j, energy.per_sample_ci95_j, energy.per_call_j, energy.provenance)
 
     fn: any function that JAX can trace; pure. args: example inputs, pytrees of arrays.

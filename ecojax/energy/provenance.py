@@ -106,10 +106,10 @@ class Provenance:
         watts that it is computed with. Which board of a model it was and how far off it may be do not count, nor what
         one of them does not state.
         """
-        labels = ["" if one.rank is None else one.rank.label for one in (self, other)]
+        ranks = ["" if one.rank is None else one.rank.label for one in (self, other)]
         parts = {
             "kind": (self.kind, other.kind, self.kind == other.kind),
-            "rank": (*labels, labels[0] == labels[1]),
+            "rank": (*ranks, ranks[0] == ranks[1]),
             "meter": (self.by, other.by, _means(self.by) == _means(other.by)),
             "scope": (self.model, other.model, self.model == other.model),
         }

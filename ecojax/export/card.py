@@ -179,7 +179,7 @@ def _origin(trial: Trial, settings: Mapping[str, Any], samples: str) -> Iterable
     if settings.get("objectives"):
         yield "objectives", ", ".join(_code(objective) for objective in settings["objectives"])
     if "epochs" in settings:
-        yield "epochs of training", str(settings["epochs"])
+        yield "passes over the training data", str(settings["epochs"])
     yield "dataset", _text(settings.get("dataset_title") or settings.get("dataset"))
     if settings.get("dataset_source"):
         yield "source of the data", _text(settings["dataset_source"])

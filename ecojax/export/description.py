@@ -5,17 +5,17 @@ from pathlib import Path
 from ecojax.errors import InputError
 from ecojax.export.records import read_record, write_record
 from ecojax.tasks.description import Description
-from ecojax.tasks.descriptions import from_record
+from ecojax.tasks.descriptions import FIRST_KIND, from_record
 
 FILE, FORMAT, VERSION = "model.json", "ecojax-model", 2
-OF_IMAGES = 1  # the version that knew no other task
+ONE_KIND = 1  # the version that knew one task only
 
 
 def read_description(folder: Path) -> Description:
     """From `model.json` in `folder`. Raises `InputError` naming the file and the key."""
-    version, record = read_record(folder / FILE, FORMAT, OF_IMAGES, VERSION)
-    if version == OF_IMAGES:
-        record = {"task": "images"} | record
+    version, record = read_record(folder / FILE, FORMAT, ONE_KIND, VERSION)
+    if version == ONE_KIND:
+        record = {"task": FIRST_KIND} | record
     try:
         return from_record(record)
     except InputError as error:

@@ -166,8 +166,8 @@ def note_data(store: StudyStore, facts: Mapping[str, Any], listener: Listener | 
     """Puts on record which data a study of an older release goes on with: it did not say what it had begun with."""
     if "digests" not in store.facts() and "digests" in facts:
         (listener or Listener()).noted(
-            f"the study '{store.folder}' was begun without a digest of its data: whether these are the same images and "
-            "labels cannot be told; from now on it holds one"
+            f"the study '{store.folder}' was begun without a digest of its data: whether this is the same data "
+            "cannot be told; from now on it holds one"
         )
         store.set("digests", facts["digests"], "facts")
 

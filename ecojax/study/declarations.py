@@ -23,7 +23,7 @@ CLASSIFICATION = (
         most=1,
         link="logit",
         spread=("accuracy_ci95", "accuracy_se"),
-        words=Words("accuracy", "validation accuracy", "%", 100, prefixed=False, note="validation images"),
+        words=Words("accuracy", "validation accuracy", "%", 100, prefixed=False, note="validation samples"),
     ),
     Metric(
         "parameters",

@@ -11,7 +11,7 @@ class Status(StrEnum):
 
     RUNNING = "running"
     COMPLETE = "complete"
-    STOPPED = "stopped"  # before its last epoch, for it could no longer reach the frontier
+    STOPPED = "stopped"  # before its last step, for it could no longer reach the frontier
     DIVERGED = "diverged"  # the loss left the finite numbers
     OOM = "oom"  # the device's or host's memory did not suffice
     TIMEOUT = "timeout"  # it took longer than a trial may

@@ -31,6 +31,7 @@ DESCRIPTIONS: dict[str, Callable[[], type[Description]]] = {
     "tables": _tables,
     "own": _own,
 }
+FIRST_KIND = "images"  # of studies and exports that are older than any other
 
 
 def described(settings: Mapping[str, Any], configuration: Mapping[str, Any]) -> Description:
@@ -40,8 +41,8 @@ def described(settings: Mapping[str, Any], configuration: Mapping[str, Any]) -> 
     """
     facts = settings.get("task_facts")  # those of a task that is the user's own
     stored = {**settings, **facts} if isinstance(facts, Mapping) else settings
-    # the studies of older releases are of images, and say so by their inputs alone
-    kind = stored.get(PORTABLE_AS, "images" if "inputs" in stored else None)
+    # the studies of older releases say so by their inputs alone
+    kind = stored.get(PORTABLE_AS, FIRST_KIND if "inputs" in stored else None)
     if not isinstance(kind, str) or kind not in DESCRIPTIONS:
         raise InputError(
             "this study does not say how its models are built again; give the task that it searched, whose "

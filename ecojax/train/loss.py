@@ -1,6 +1,7 @@
 """What a network is trained to do: the loss of a batch, and the metrics of a whole split.
 
-A loss is hashable and part of the training program. Labels and targets of padding are `padding`, and count for nothing.
+A loss is hashable and part of the training program. The targets (classes or values) of padding are `padding`, and
+count for nothing.
 """
 
 import math
@@ -17,7 +18,7 @@ Sums = tuple[Any, ...]
 
 
 class Loss(Protocol):
-    """Losses and metrics of outputs `[batch, ...]` against labels or targets `[batch]`."""
+    """Losses and metrics of outputs `[batch, ...]` against targets `[batch]`."""
 
     @property
     def padding(self) -> float: ...
@@ -46,7 +47,7 @@ class _Summed:
 
 @dataclass(frozen=True)
 class Classification(_Summed):
-    """Cross-entropy of logits `[batch, classes]` with labels `[batch]`, whole numbers from 0; smoothed in training."""
+    """Cross-entropy of logits `[batch, classes]` with classes `[batch]`, whole numbers from 0; smoothed in training."""
 
     classes: int
     padding: int = -1

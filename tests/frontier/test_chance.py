@@ -105,7 +105,7 @@ def test_guesses_are_marked_in_table_json_and_plot(make_study):
     marked = {line.split()[1] for line in rows if line.strip().startswith("†") and "accuracy" not in line}
     assert marked == {"3", "4", "5"}
     assert any(
-        "† accuracy not significantly better than chance (10.0 %; one-sided 95 %, over 100 validation images)"
+        "† accuracy not significantly better than chance (10.0 %; one-sided 95 %, over 100 validation samples)"
         in line
         for line in lines
     )

@@ -51,17 +51,17 @@ def rails(root: Path = Path("/sys")) -> list[Rail]:
         if _text(folder / "name") == "ina3221":
             for channel in (1, 2, 3):  # beyond these are shunts and sums
                 files = (folder / f"in{channel}_input", folder / f"curr{channel}_input")
-                label = _text(folder / f"in{channel}_label")
-                if label and all(file.exists() for file in files):
-                    found.append(Rail(label, files, 1e-6))
+                name = _text(folder / f"in{channel}_label")
+                if name and all(file.exists() for file in files):
+                    found.append(Rail(name, files, 1e-6))
             continue
         for place in (folder, folder / "device"):  # ACPI's meters keep their files with the device
             for kind in ("average", "input"):
                 for file in sorted(place.glob(f"power*_{kind}")):
                     stem = file.name.removesuffix(kind)
-                    label = _text(place / f"{stem}oem_info") or _text(place / f"{stem}label")
-                    if GRACE.fullmatch(label) and label not in [rail.name for rail in found]:
-                        found.append(Rail(label, (file,), 1e-6))
+                    name = _text(place / f"{stem}oem_info") or _text(place / f"{stem}label")
+                    if GRACE.fullmatch(name) and name not in [rail.name for rail in found]:
+                        found.append(Rail(name, (file,), 1e-6))
     return found
 
 
