@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ecojax.data.dataset import Dataset, Inputs, Outputs
+from ecojax.data.images.dataset import ImageDataset
 from ecojax.data.memory import AvailableMemory, available_memory_bytes
 from ecojax.data.parts import split
 from ecojax.data.progress import OnProgress
@@ -35,15 +36,15 @@ def of_arrays(
     available_memory: AvailableMemory = available_memory_bytes,
     named: Callable[[str, Any], str] = option,
 ) -> Dataset:
-    """The dataset of inputs `x` `[n, ...]` and labels or targets `y` `[n]`.
+    """The dataset of inputs `x` `[n, ...]` and classes or targets `y` `[n]`.
 
     uint8 inputs `[n, height, width(, channels)]` are images. Other floating-point inputs become float32, whole numbers
-    int32. Labels are whole numbers, booleans or text; floating-point numbers are targets. `validation` and `test` are
+    int32. Classes are whole numbers, booleans or text; floating-point numbers are targets. `validation` and `test` are
     pairs like `(x, y)`; without them, both are drawn from `x` as `ecojax.data.load` says, a fifth of fewer than 2,000
     samples for validation.
 
     Args:
-        class_names: of the labels 0, 1, ...; by default the labels themselves.
+        class_names: of the classes 0, 1, ...; by default what `y` holds.
         feature_names, target_name: of the columns of a table.
         name: what the dataset is called in tables and errors.
 
@@ -108,7 +109,7 @@ def source_of(
             f"{name!r} has {x.shape[1]} columns and {len(feature_names)} names for them; give one for each"
         )
     columns = tuple(map(str, feature_names or range(x.shape[1]))) if x.ndim == 2 else ()
-    samples = "images" if x.dtype == np.uint8 else "rows" if x.ndim == 2 else "samples"
+    of_images = x.dtype == np.uint8  # other whole numbers are int32 by now
     return Source(
         name=name,
         title=title or name,
@@ -119,7 +120,8 @@ def source_of(
         sizes={part: len(outputs[part]) for part in inputs},
         read=partial(_read, inputs, outputs),
         dtype=x.dtype.name,
-        samples=samples,
+        samples="images" if of_images else "rows" if x.ndim == 2 else "samples",
+        kind=ImageDataset if of_images else Dataset,
         feature_names=columns,
         target_name=target_name,
         validation_share=0.2 if len(x) < FEW else 0.1,
@@ -196,7 +198,7 @@ def _outputs(y: Any, what: _What) -> np.ndarray:
 def _classes(
     raw: "dict[str, np.ndarray]", name: str, class_names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], dict[str, Outputs]]:
-    """The classes, and every split's labels as their numbers; targets stay as they are."""
+    """The classes, and every split's samples by the numbers of theirs; targets stay as they are."""
     kinds = {part: y.dtype.kind == "f" for part, y in raw.items()}
     if len(set(kinds.values())) > 1:
         raise DataError(

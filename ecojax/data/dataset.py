@@ -7,20 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Images = NDArray[np.uint8]
-Labels = NDArray[np.int32]
-Inputs = NDArray[Any]  # [n, ...]: uint8 images, float32 features, or what a model of a user's own takes
-Outputs = NDArray[Any]  # [n]: labels int32, or targets float32
+Inputs = NDArray[Any]  # [n, ...]: float32 features, uint8 pixels, or what a model of a user's own takes
+Outputs = NDArray[Any]  # [n]: the numbers of classes, int32, or targets, float32
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Inputs `[n, ...]` with labels `[n]` int32 or targets `[n]` float32, in host memory.
+    """Inputs `[n, ...]` with the numbers of classes `[n]` int32 or targets `[n]` float32, in host memory.
 
-    `mean` and `std` `[size of the last axis]` float32 are those of the training inputs; of images, scaled to 0..1.
+    `mean` and `std` `[size of the last axis]` float32 are those of the training inputs.
     `class_names` is empty where targets are predicted. `splits` says where each part comes from, how large it is and by
-    which seed it was drawn. `digests` holds one of the inputs and labels of each part (train, validation, test), one of
-    the classes and, of a table, one of its columns. `source` names the data's origin for a model card. A table has
+    which seed it was drawn. `digests` holds one of the inputs and outputs of each part (train, validation, test), one
+    of the classes and, of a table, one of its columns. `source` names the data's origin for a model card. A table has
     `feature_names`, one for each input, and the `target_name` of what is learnt.
     """
 
@@ -47,7 +45,7 @@ class Dataset:
 
     @property
     def has_classes(self) -> bool:
-        """Whether labels are learnt, and not targets."""
+        """Whether classes are learnt, and not targets."""
         return bool(np.issubdtype(self.y_train.dtype, np.integer))
 
     @property
@@ -57,7 +55,7 @@ class Dataset:
         return max(1 / self.num_classes, most_frequent / len(self.y_validation))
 
     def read_test(self) -> tuple[Inputs, Outputs]:
-        """The test inputs `[n, ...]` and labels or targets `[n]`, read at each call, kept by nobody.
+        """The test inputs `[n, ...]` and outputs `[n]`, read at each call, kept by nobody.
 
         Call it once, for the models already chosen: whatever is selected on the test set is no longer tested by it.
 
@@ -67,39 +65,8 @@ class Dataset:
         """
         return self._read_test()
 
-
-@dataclass(frozen=True)
-class ImageDataset(Dataset):
-    """Images `[n, height, width, channels]` uint8 with labels or targets `[n]`, in host memory."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        height, width, channels = self.x_train.shape[1:]
-        return height, width, channels
-
-
-def statistics(inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of `inputs` `[n, ..., size]` along the last axis; of images in units of 0..1."""
-    if inputs.dtype == np.uint8:
-        return channel_statistics(inputs)
-    flat = inputs.reshape(-1, inputs.shape[-1])
-    return flat.mean(0, np.float64).astype(np.float32), flat.std(0, np.float64).astype(np.float32)
-
-
-def channel_statistics(images: Images) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation `[channels]` of `images` `[n, height, width, channels]` in units of 0..1.
-
-    Exact and order-free: computed from the histogram of the 256 levels.
-    """
-    channels = images.shape[-1]
-    counts = np.zeros((channels, 256), np.int64)
-    for start in range(0, len(images), 4096):  # bounds the int64 copies that bincount makes
-        block = images[start : start + 4096].reshape(-1, channels)
-        for channel in range(channels):
-            counts[channel] += np.bincount(block[:, channel], minlength=256)
-    levels = np.arange(256) / 255
-    pixels = counts.sum(1)
-    mean = counts @ levels / pixels
-    variance = (counts * (levels - mean[:, None]) ** 2).sum(1) / pixels
-    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+    @staticmethod
+    def statistics(inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and standard deviation of inputs `[n, ..., size]` along the last axis, `[size]`."""
+        flat = inputs.reshape(-1, inputs.shape[-1])
+        return flat.mean(0, np.float64).astype(np.float32), flat.std(0, np.float64).astype(np.float32)

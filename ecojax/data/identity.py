@@ -15,17 +15,17 @@ _BYTES = 16
 _IN_WORDS = {
     "classes": "classes or their order",
     "features": "columns or their order",
-    "train": "training samples or labels",
-    "validation": "validation samples or labels",
-    "test": "test samples or labels",
+    "train": "training inputs or outputs",
+    "validation": "validation inputs or outputs",
+    "test": "test inputs or outputs",
 }
 
 
 def of_samples(inputs: Inputs, y: Outputs, index: NDArray[np.int64] | None = None) -> str:
-    """Digest inputs `[n, ...]` with their labels or targets `[n]`, in this order; those at `index` only."""
+    """Digest inputs `[n, ...]` with their outputs `[n]`, in this order; those at `index` only."""
     digest = hashlib.blake2b(digest_size=_BYTES)
     drawn = np.arange(len(y)) if index is None else index
-    kind = () if inputs.dtype == np.uint8 else (inputs.dtype.name,)  # the digests of images are older
+    kind = () if inputs.dtype == np.uint8 else (inputs.dtype.name,)  # the digests of bytes are older
     digest.update(str((len(drawn), *inputs.shape[1:], *kind)).encode())
     of_y = "<i4" if np.issubdtype(y.dtype, np.integer) else "<f4"
     for start in range(0, len(drawn), _BLOCK):

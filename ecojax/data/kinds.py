@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecojax.data import embedded, folder, npz, tables
+from ecojax.data import embedded, npz, parquet, tables
+from ecojax.data.images import folder
 from ecojax.data.source import Source
 
 
@@ -27,7 +28,7 @@ KINDS = {
         Kind("sklearn", embedded.source, of_files=False),
         Kind("npz", npz.source),
         Kind("csv", tables.of_csv),
-        Kind("parquet", tables.of_parquet),
+        Kind("parquet", parquet.source),
         Kind("folder", folder.source),
     )
 }
@@ -47,11 +48,11 @@ def is_path(dataset: str) -> bool:
 def absolute(dataset: str) -> str:
     """A dataset's name with its path, if it has one, from the root on."""
     kind, colon, rest = dataset.partition(":")
+    path, mark, options = dataset.partition("?")
     if is_path(dataset):
-        return _absolute(dataset)
+        return f"{_absolute(path)}{mark}{options}"
     if colon and kind in KINDS and KINDS[kind].of_files and rest:
-        path, mark, options = rest.partition("?")
-        return f"{kind}:{_absolute(path)}{mark}{options}"
+        return f"{kind}:{_absolute(path.partition(':')[2])}{mark}{options}"
     return dataset
 
 
@@ -59,10 +60,10 @@ def short_name(dataset: str) -> str:
     """A dataset's name for a folder: of one with a path, the last part of that."""
     kind, colon, rest = dataset.partition(":")
     if is_path(dataset):
-        return "-".join(Path(dataset).parts[-2:])
+        return "-".join(Path(dataset.partition("?")[0]).parts[-2:])
     if colon and kind in KINDS and KINDS[kind].of_files:
         return Path(rest.partition("?")[0]).stem or kind
-    return dataset.replace("/", "_").replace(":", "_")
+    return dataset.partition("?")[0].replace("/", "_").replace(":", "_")
 
 
 def _absolute(path: str) -> str:

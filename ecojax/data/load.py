@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecojax.data import cache, decoded, digits
+from ecojax.data import tfds
 from ecojax.data.dataset import Dataset
-from ecojax.data.kinds import is_path, source_named
-from ecojax.data.locate import default_data_dir, locate, prepared_at
+from ecojax.data.images import cache, digits
+from ecojax.data.kinds import source_named
+from ecojax.data.locate import default_data_dir
 from ecojax.data.memory import AvailableMemory, available_memory_bytes
 from ecojax.data.parts import split
 from ecojax.data.progress import OnProgress
@@ -30,18 +31,18 @@ def load(
 ) -> Dataset:
     """Load a dataset into memory, but for its test set, which is looked over and put back.
 
-    What is wrong with the test set (files, shapes, labels) shows here, and not after a search.
+    What is wrong with the test set (files, shapes, classes) shows here, and not after a search.
 
-    Validation is drawn from the training images, stratified and by `seed`: a tenth of them (a fifth for `digits`)
+    Validation is drawn from the training samples, stratified and by `seed`: a tenth of them (a fifth for `digits`)
     unless `validation_size` says otherwise, or from the published validation split where there is one beside a test
-    split. Of the training images left, `train_size` train, drawn likewise; all of them by default. A dataset without
-    a test split is tested on its validation split, or else on a fifth of its training images that no seed changes;
+    split. Of the training samples left, `train_size` train, drawn likewise; all of them by default. A dataset without
+    a test split is tested on its validation split, or else on a fifth of its training samples that no seed changes;
     `splits` says which.
 
     Args:
         name: `digits` or `sklearn:NAME`, which are embedded; `npz:FILE`, `csv:FILE`,
             `parquet:FILE` or `folder:DIR`, with options after a question mark; a TFDS name `name[/config][:version]`,
-            or the path of a folder that TFDS prepared.
+            or the path of a folder that TFDS prepared, with options likewise where it is a table.
         data_dir: where prepared datasets lie; `$ECOJAX_DATA_DIR`, else `~/tensorflow_datasets`.
         cache_dir: where decoded images are kept; `$ECOJAX_CACHE_DIR`, else `ecojax/data` in the user's cache folder.
         download: whether a dataset that is not there may be fetched, and prepared in `data_dir`.
@@ -60,13 +61,15 @@ def load(
         cache_folder = (
             cache.default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
         ).absolute()
-        if is_path(name):
-            found = prepared_at(Path(name).expanduser().absolute())
-        else:
-            found = locate(
-                name, data_folder, download=download, make_folder=data_dir is None, on_progress=on_progress
-            )
-        source = decoded.source(found, cache_folder, available_memory)
+        source = tfds.source(
+            name,
+            data_folder,
+            cache_folder,
+            download=download,
+            make_folder=data_dir is None,
+            on_progress=on_progress,
+            available_memory=available_memory,
+        )
 
     return split(
         source,

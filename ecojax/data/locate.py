@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from importlib.util import find_spec
@@ -11,8 +12,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ecojax.data import absent, digits, prepared
-from ecojax.data.prepared import PreparedDataset
+from ecojax.data import absent, prepared
+from ecojax.data.images import digits
+from ecojax.data.prepared import Prepared
 from ecojax.data.progress import OnProgress
 from ecojax.errors import DataError
 from ecojax.folders import home_folder
@@ -36,13 +38,15 @@ def default_data_dir() -> Path:
 def locate(
     name: str,
     data_dir: Path,
+    require: Callable[[str, Any], None],
     *,
     download: bool = True,
     make_folder: bool = True,
     on_progress: OnProgress | None = None,
-) -> PreparedDataset:
+) -> Prepared:
     """The dataset `name`, as TFDS spells it (`name[/config][:version]`), prepared under `data_dir`.
 
+    require: raises `DataError` for TFDS's description of a dataset that nothing here learns.
     make_folder: whether a `data_dir` that does not exist may be made, to download into it.
 
     Raises:
@@ -60,9 +64,7 @@ def locate(
     with prepared.only_news():
         is_prepared = builder.is_prepared()
     if not is_prepared:
-        prepared.classification_keys(
-            name, builder.info
-        )  # refuse before the download what would be refused after
+        require(name, builder.info)  # refuse before the download what would be refused after
         if (elsewhere := absent.slip(name, data_dir)) is not None:
             raise DataError(f"dataset {name!r} was not found: {elsewhere}")
         refusal = None
@@ -74,7 +76,7 @@ def locate(
     return prepared.describe(Path(builder.data_path))
 
 
-def prepared_at(folder: Path) -> PreparedDataset:
+def prepared_at(folder: Path) -> Prepared:
     """The dataset that TFDS has prepared in `folder`, that of its version. Raises `DataError` where there is none."""
     if not (folder / "dataset_info.json").is_file():
         raise DataError(
@@ -86,7 +88,7 @@ def prepared_at(folder: Path) -> PreparedDataset:
 
 
 def _require_plain_features(folder: Path) -> None:
-    """TFDS imports whatever module `features.json` names; none but its own are needed to read images and labels."""
+    """TFDS imports whatever module `features.json` names; none but its own are needed."""
     for path in sorted(folder.rglob("features.json")):
         try:
             json.loads(path.read_bytes(), object_hook=partial(_refuse_foreign_classes, path))
@@ -146,8 +148,8 @@ def _unknown(name: str, data_dir: Path) -> DataError:
     near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=4)
     hint = f"did you mean {' or '.join(near)}? Otherwise choose" if near else "choose"
     choice = (
-        "digits (embedded), cifar10, cifar100, mnist, fashion_mnist, or any other image-classification dataset of "
-        "TensorFlow Datasets, written name[/config][:version]"
+        "digits (embedded), cifar10, cifar100, mnist, fashion_mnist, or any other dataset of images with a label, "
+        "or of a table, of TensorFlow Datasets, written name[/config][:version]"
     )
     if not _NAME.fullmatch(name):
         return DataError(f"dataset {name!r} is unknown, and no name; {hint} {choice}")
@@ -167,7 +169,7 @@ def _prepare(
 
     refusal: why nothing is to be downloaded, and what to do about it.
     """
-    from ecojax.data.prepare import RECIPES, prepare
+    from ecojax.data.images.prepare import RECIPES, prepare
 
     missing = f"dataset {name!r} is not prepared in '{data_dir}' ({absent.whereabouts(name, data_dir)})"
     elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and {option('data_dir')}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecojax.data import identity
-from ecojax.data.dataset import Dataset, ImageDataset, Inputs, Outputs, statistics
+from ecojax.data.dataset import Dataset, Inputs, Outputs
 from ecojax.data.memory import AvailableMemory, available_memory_bytes, require_memory
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
@@ -31,7 +31,7 @@ def split(
     available_memory: AvailableMemory = available_memory_bytes,
     named: Callable[[str, Any], str] = option,
 ) -> Dataset:
-    """The dataset of a source, split as `load` says; an `ImageDataset` where its inputs are images.
+    """The dataset of a source, split as `load` says, of the source's kind.
 
     Raises:
         InputError: a size or the seed is impossible.
@@ -67,9 +67,8 @@ def split(
 
     of_test = (x, y) if plan.test_from_train else source.read(plan.test_split, on_progress)
     test_digest = identity.of_samples(*of_test, test)
-    mean, std = statistics(x_train)
-    kind = ImageDataset if source.is_of_images else Dataset
-    return kind(
+    mean, std = source.kind.statistics(x_train)
+    return source.kind(
         name=source.name,
         title=source.title,
         version=source.version,

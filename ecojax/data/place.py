@@ -25,16 +25,7 @@ class Place:
     @classmethod
     def of(cls, text: str, known: Sequence[str]) -> "Place":
         """Raises `DataError` for a path at which nothing is, and for options that are not among `known`."""
-        path, _, query = text.partition("?")
-        options = {}
-        for part in filter(None, query.split("&")):
-            name, equals, value = part.partition("=")
-            if name not in known or not equals or not value:
-                able = " and ".join(f"{one}=…" for one in known) or "no option"
-                raise DataError(
-                    f"{part!r} after '{path}?' is no option{did_you_mean(name, known)}; it takes {able}"
-                )
-            options[name] = value
+        path, options = with_options(text, known)
         found = Path(path).expanduser()
         if not path or not found.exists():
             raise DataError(f"there is no file or folder '{path}'; give the path of the data")
@@ -58,6 +49,21 @@ class Place:
                 "its files train…, validation… and test…, or give one file"
             )
         return found
+
+
+def with_options(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """What stands before the question mark, and the options behind it. Raises `DataError` for one not in `known`."""
+    path, _, query = text.partition("?")
+    options = {}
+    for part in filter(None, query.split("&")):
+        name, equals, value = part.partition("=")
+        if name not in known or not equals or not value:
+            able = " and ".join(f"{one}=…" for one in known) or "no option"
+            raise DataError(
+                f"{part!r} after '{path}?' is no option{did_you_mean(name, known)}; it takes {able}"
+            )
+        options[name] = value
+    return path, options
 
 
 def split_of(name: str) -> str | None:

@@ -13,7 +13,7 @@ class Progress:
     item: str
     done: int
     total: int
-    unit: Literal["bytes", "images"]
+    unit: str  # what is counted: bytes, rows and so on
 
 
 OnProgress = Callable[[Progress], None]

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ecojax.data.dataset import Labels, Outputs
+from ecojax.data.dataset import Outputs
 from ecojax.errors import InputError
 
 Purpose = Literal["test", "validation", "train"]
@@ -17,31 +17,31 @@ Purpose = Literal["test", "validation", "train"]
 _STREAM: dict[Purpose, int] = {"test": 0, "validation": 1, "train": 2}
 
 
-def strata(y: Outputs) -> Labels:
-    """What a draw is stratified by: labels `[n]` themselves; targets form one class."""
+def strata(y: Outputs) -> NDArray[np.int32]:
+    """The class of each sample `[n]`, by which a draw is stratified; targets form one class."""
     return y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
 
 
 def stratified_draw(
-    labels: Labels, size: int, *, seed: int, purpose: Purpose
+    classes: NDArray[np.int32], size: int, *, seed: int, purpose: Purpose
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw `size` of the examples labelled `labels` `[n]`, each class in proportion to within one example.
+    """Draw `size` of the samples that are of `classes` `[n]`, each class in proportion to within one example.
 
     Returns:
         The positions drawn `[size]` and the positions left `[n - size]`, both in shuffled order.
     """
-    n = len(labels)
+    n = len(classes)
     if not 0 <= size <= n:
         raise InputError(f"cannot draw {size} examples out of {n}; ask for 0 to {n}")
     if seed < 0:
         raise InputError(f"the seed is {seed}, and must be 0 or greater")
     keys = np.random.PCG64(np.random.SeedSequence([_STREAM[purpose], seed])).random_raw(2 * n)
     order = np.argsort(keys[:n], kind="stable")
-    classes, codes, counts = np.unique(labels[order], return_inverse=True, return_counts=True)
+    found, codes, counts = np.unique(classes[order], return_inverse=True, return_counts=True)
 
     # Largest remainder, in integers: floors first, then one more for the classes cut the most; ties by lot.
     quota, remainder = np.divmod(size * counts.astype(np.int64), n) if n else (counts, counts)
-    lot = keys[n : n + len(classes)]
+    lot = keys[n : n + len(found)]
     most_cut_first = np.lexsort((lot, -remainder))
     quota[most_cut_first[: size - int(quota.sum())]] += 1
 

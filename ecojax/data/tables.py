@@ -1,14 +1,11 @@
-"""CSV and parquet files as a source: rows with a target column, or images with labels as Hugging Face writes them."""
+"""Tables as a source: rows of numbers and text, with a column that is learnt; those of CSV files among them."""
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ecojax.data.arrays import source_of
-from ecojax.data.pictures import decoded, of_one_depth, size_of, titled
 from ecojax.data.place import Place, opened
 from ecojax.data.source import Source
 from ecojax.errors import DataError
@@ -19,40 +16,29 @@ TARGETS = ("target", "label", "class", "y")  # the column that is learnt where n
 MOST_CATEGORIES = 100  # of a column of text
 MOST_CLASSES = 20  # of whole numbers; with more different ones, they are a target
 TASKS = ("classification", "regression")
+OPTIONS = ("target", "drop", "task")
 
 
 def of_csv(text: str) -> Source:
     """The source of `csv:FILE?target=COLUMN`."""
-    place = Place.of(text, ("target", "drop", "task"))
-    pandas = _pandas()
-    return _of_frames(place, _frames(place, (".csv",), pandas.read_csv))
+    place = Place.of(text, OPTIONS)
+    return of_frames(place, frames_in(place, (".csv",), require_pandas().read_csv))
 
 
-def of_parquet(text: str) -> Source:
-    """The source of `parquet:FILE?target=COLUMN`, a table, or of `parquet:FILE?size=32` with a column of images."""
-    place = Place.of(text, ("target", "drop", "task", "size"))
-    pandas = _pandas()
-    frames = _frames(place, (".parquet",), pandas.read_parquet)
-    column = next((name for name in frames["train"] if _is_of_images(frames["train"][name])), None)
-    if column is not None:
-        return _of_images(place, frames, column)
-    if "size" in place.options:
-        raise DataError(f"'{place.path}' has no column of images; leave size={place.options['size']} out")
-    return _of_frames(place, frames)
-
-
-def _pandas() -> Any:
+def require_pandas() -> Any:
+    """The module `pandas`. Raises `DataError` where it, or pyarrow, is not installed."""
     try:
         import pandas
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise DataError(
-            f"tables in files need {error.name}; run {how_to_install('tables')}, and this again"
+            f"this table needs {error.name}; run {how_to_install('tables')}, and this again"
         ) from None
     return pandas
 
 
-def _frames(place: Place, suffixes: Sequence[str], read: Any) -> dict[str, Any]:
+def frames_in(place: Place, suffixes: Sequence[str], read: Any) -> dict[str, Any]:
+    """The rows of each split, all with the same columns. Raises `DataError` for files that cannot be read."""
     import pandas
 
     found = {}
@@ -69,26 +55,27 @@ def _frames(place: Place, suffixes: Sequence[str], read: Any) -> dict[str, Any]:
     return found
 
 
-def _target(place: Place, frame: Any) -> str:
-    columns = [str(name) for name in frame]
-    named = place.options.get("target")
+def target_of(what: str, options: Mapping[str, str], columns: Sequence[str]) -> str:
+    """The column that is learnt: the one stated, or else of a usual name. Raises `DataError` where there is none."""
+    named = options.get("target")
     if named is None:
         named = next((name for name in TARGETS if name in columns), None)
         if named is None:
             raise DataError(
-                f"which column of '{place.path}' is to be learnt is not said; add ?target=COLUMN, of "
+                f"which column of {what} is to be learnt is not said; add ?target=COLUMN, of "
                 f"{', '.join(columns[:20])}"
             )
     if named not in columns:
         raise DataError(
-            f"'{place.path}' has no column {named!r}{did_you_mean(named, columns)}; there are {', '.join(columns[:20])}"
+            f"{what} has no column {named!r}{did_you_mean(named, columns)}; there are {', '.join(columns[:20])}"
         )
     return named
 
 
-def _of_frames(place: Place, frames: dict[str, Any]) -> Source:
+def of_frames(place: Place, frames: dict[str, Any], **described: Any) -> Source:
+    """The source of rows by split, encoded as numbers; `described` as `source_of` takes it, the file by default."""
     train = frames["train"]
-    target = _target(place, train)
+    target = target_of(f"'{place.path}'", place.options, [str(name) for name in train])
     dropped = [name for name in place.options.get("drop", "").split(",") if name]
     for name in dropped:
         if name not in train:
@@ -106,16 +93,15 @@ def _of_frames(place: Place, frames: dict[str, Any]) -> Source:
             columns[part].append(_encoded(place, part, name, frame[name], categories))
     if not names:
         raise DataError(f"'{place.path}' has no column but {target!r}; there is nothing to learn it from")
-    classes = _is_of_classes(place, train[target])
+    classes = is_of_classes(place, train[target])
     return source_of(
         {
-            part: (np.concatenate(columns[part], 1), _learnt(place, target, frame[target], classes))
+            part: (np.concatenate(columns[part], 1), learnt(place, target, frame[target], classes))
             for part, frame in frames.items()
         },
-        name=place.path.name,
-        origin=f"file {place.path.name}",
         feature_names=names,
         target_name=target,
+        **({"name": place.path.name, "origin": f"file {place.path.name}"} | described),
     )
 
 
@@ -189,7 +175,7 @@ def _require_all(place: Place, name: str, column: Any) -> None:
         )
 
 
-def _is_of_classes(place: Place, column: Any) -> bool:
+def is_of_classes(place: Place, column: Any) -> bool:
     """Text, booleans and whole numbers of few values are classes, unless the user says otherwise."""
     from pandas.api import types
 
@@ -204,8 +190,8 @@ def _is_of_classes(place: Place, column: Any) -> bool:
     return bool(_is_text(column) or types.is_bool_dtype(column) or few)
 
 
-def _learnt(place: Place, name: str, column: Any, classes: bool) -> np.ndarray:
-    """The labels or targets of the rows."""
+def learnt(place: Place, name: str, column: Any, classes: bool) -> np.ndarray:
+    """The classes or targets of the rows `[n]`. Raises `DataError` for a row without one."""
     from pandas.api import types
 
     _require_all(place, name, column)
@@ -218,46 +204,3 @@ def _learnt(place: Place, name: str, column: Any, classes: bool) -> np.ndarray:
             f"column {name!r} of '{place.path}' is text, no target for task=regression; leave that out"
         )
     return np.asarray(column.to_numpy(np.float64))
-
-
-def _is_of_images(column: Any) -> bool:
-    there = column[column.notna()]
-    return bool(len(there)) and isinstance(there.iloc[0], dict) and "bytes" in there.iloc[0]
-
-
-def _of_images(place: Place, frames: dict[str, Any], column: str) -> Source:
-    size = size_of(place.options.get("size"))
-    target = _target(place, frames["train"])
-    images, labels = {}, {}
-    for part, frame in frames.items():
-        pictures = [
-            (
-                f"row {row} of column {column!r} of the {part} split of '{place.path}'",
-                (cell or {}).get("bytes"),
-            )
-            for row, cell in enumerate(frame[column], 1)
-        ]
-        images[part] = decoded(pictures, size)
-        labels[part] = _learnt(place, target, frame[target], _is_of_classes(place, frames["train"][target]))
-    whole, name = of_one_depth(images), place.path.resolve().name
-    names = _class_names(place, target) if labels["train"].dtype.kind in "iu" else None
-    return source_of(
-        {part: (whole[part], labels[part]) for part in frames},
-        name=name,
-        title=titled(name, size),
-        origin=f"file {name}",
-        class_names=names,
-    )
-
-
-def _class_names(place: Place, target: str) -> list[str] | None:
-    """The classes that Hugging Face's `datasets` writes into a file's schema; None where it has not."""
-    from pyarrow import parquet
-
-    file: Path = place.files((".parquet",))["train"][0]
-    stated = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"")
-    try:
-        names = json.loads(stated)["info"]["features"][target]["names"]
-    except (TypeError, ValueError, KeyError):
-        return None
-    return [str(name) for name in names]

@@ -11,7 +11,7 @@ from ecojax.wording import option
 
 def data_dir_of(settings: SearchSettings) -> str | None:
     """The folder of prepared datasets, for `--resume` to look in; None where every host of a cluster has its own."""
-    from ecojax.data import digits
+    from ecojax.data.images import digits
     from ecojax.data.kinds import KINDS, is_path
     from ecojax.data.locate import default_data_dir
 

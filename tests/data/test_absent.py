@@ -8,8 +8,8 @@ import pytest
 from archive_server import images_and_labels
 
 from ecojax.data import load
-from ecojax.data.archives import Examples
-from ecojax.data.prepare import RECIPES, prepare
+from ecojax.data.images.archives import Examples
+from ecojax.data.images.prepare import RECIPES, prepare
 from ecojax.errors import DataError
 
 
@@ -32,7 +32,7 @@ def data_dir(tmp_path, monkeypatch) -> Path:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a download began")
 
-    monkeypatch.setattr("ecojax.data.prepare.fetch", never)
+    monkeypatch.setattr("ecojax.data.images.prepare.fetch", never)
     return tmp_path / "data"
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from ecojax.data import identity, load
-from ecojax.data.archives import Examples
-from ecojax.data.prepare import RECIPES, _png, prepare
+from ecojax.data.images.archives import Examples
+from ecojax.data.images.prepare import RECIPES, _png, prepare
 from ecojax.errors import DataError, InputError
 from ecojax.install import how_to_install
 
@@ -113,7 +113,7 @@ def test_impossible_sizes_are_refused_with_the_possible_ones(arguments, message)
         ("", "unknown"),
         ("cifar10:9.9.9", r"9\.9\.9"),
         ("imagenet2012", "all have the same size"),
-        ("imdb_reviews", "not image classification"),
+        ("imdb_reviews", r"no kind that .* this has label \(ClassLabel\), text \(Text\)"),
         ("mnist_corrupted/nosuch", "nosuch not found"),
         ("kmnist", re.escape(how_to_install("tensorflow")) + ".*tfds build kmnist"),
     ],
@@ -345,6 +345,14 @@ def test_a_dataset_stored_for_tensorflow_is_refused(tmp_path, monkeypatch):
         load("mnist", data_dir=tmp_path)
 
 
+def test_options_of_a_table_are_refused_for_images(tmp_path, monkeypatch):
+    prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
+    with pytest.raises(
+        DataError, match=r"holds images, and target=label is for tables; leave \?target=label out"
+    ):
+        load("mnist?target=label", data_dir=tmp_path)
+
+
 def test_a_dataset_too_large_for_the_host_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     prepare_as_mnist(tmp_path, monkeypatch, train=30, test=10)
     with pytest.raises(DataError, match=r"0\.03 MB of memory and 0\.02 MB are available.*train.size"):
@@ -440,7 +448,7 @@ class TestCache:
         def full(source, target):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("ecojax.data.cache.os.replace", full)
+        monkeypatch.setattr("ecojax.data.images.cache.os.replace", full)
         with pytest.warns(UserWarning, match="No space left"):
             load("mnist", data_dir=data_dir)
         assert [file for file in (data_dir / "cache").rglob("*") if file.is_file()] == []

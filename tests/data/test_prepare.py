@@ -7,7 +7,7 @@ from archive_server import cifar_records, idx_gz, images_and_labels, serving, ta
 
 from ecojax.data import load
 from ecojax.data.download import Archive
-from ecojax.data.prepare import RECIPES, prepare
+from ecojax.data.images.prepare import RECIPES, prepare
 from ecojax.errors import DataError
 
 CIFAR10_NAMES = b"airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"

@@ -137,8 +137,8 @@ DIGESTS = {"classes": "0", "train": "1", "validation": "2", "test": "3"}
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ("train", "training samples or labels"),
-        ("test", "test samples or labels"),
+        ("train", "training inputs or outputs"),
+        ("test", "test inputs or outputs"),
         ("classes", "classes or their order"),
     ],
 )

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ecojax
-from ecojax.data.archives import Examples
-from ecojax.data.prepare import RECIPES, prepare
+from ecojax.data.images.archives import Examples
+from ecojax.data.images.prepare import RECIPES, prepare
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.session import crew
 from ecojax.settings import SearchSettings
@@ -52,7 +52,7 @@ def here(tmp_path, monkeypatch) -> Path:
         raise AssertionError("a download began")
 
     make_mnist(tmp_path / "data")
-    monkeypatch.setattr("ecojax.data.prepare.fetch", never)
+    monkeypatch.setattr("ecojax.data.images.prepare.fetch", never)
     monkeypatch.setenv("ECOJAX_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("ECOJAX_DATA_DIR", raising=False)
     (tmp_path / "elsewhere").mkdir()
@@ -104,7 +104,7 @@ def test_data_relabelled_in_place_do_not_join_a_study(here):
     ecojax.search(dataset="mnist", **SMALL, data_dir="data", out="study")
     os.rename("data", "former")
     make_mnist(here / "data", shift=1)
-    with pytest.raises(StudyError, match="training samples or labels"):
+    with pytest.raises(StudyError, match="training inputs or outputs"):
         ecojax.search(out="study", resume=True, evaluations=2)
     study = ecojax.search(
         out="study", resume=True, evaluations=2, data_dir="former"
@@ -124,7 +124,7 @@ def test_a_worker_with_other_data_than_the_driver_is_an_error_by_name(tmp_path, 
     monkeypatch.setattr(crew, "load_task", other)
     options = SMALL | {"executor": "local"}
     with pytest.raises(
-        DataError, match=r"the worker on .* reads another 'digits' .*validation samples or labels"
+        DataError, match=r"the worker on .* reads another 'digits' .*validation inputs or outputs"
     ):
         ecojax.search(dataset="digits", **options, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()

@@ -201,5 +201,5 @@ def test_a_search_of_a_file_goes_on_from_another_folder_while_it_holds_the_same(
     more = {"resume": True, "out": folder, "evaluations": 3, "meter": ModeledMeter(10.0)}
     assert len(ecojax.search(**more).trials) == 3
     write(1.0)
-    with pytest.raises(StudyError, match="training samples or labels"):
+    with pytest.raises(StudyError, match="training inputs or outputs"):
         ecojax.search(**more | {"evaluations": 4})

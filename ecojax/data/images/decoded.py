@@ -5,36 +5,40 @@ from pathlib import Path
 
 import numpy as np
 
-from ecojax.data import cache
-from ecojax.data.dataset import Images, Labels
-from ecojax.data.known import KNOWN, Known
+from ecojax.data.images import cache
+from ecojax.data.images.dataset import ImageDataset, Images, Labels
+from ecojax.data.images.known import KNOWN, Known
+from ecojax.data.images.prepared import PreparedImages
 from ecojax.data.memory import AvailableMemory, require_memory
-from ecojax.data.prepared import PreparedDataset
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
 
 
-def source(dataset: PreparedDataset, cache_dir: Path, available_memory: AvailableMemory) -> Source:
+def source(images: PreparedImages, cache_dir: Path, available_memory: AvailableMemory) -> Source:
+    dataset = images.prepared
     known = KNOWN.get(dataset.name)
     title, class_names = known or Known(dataset.name)
-    unnamed = dataset.class_names == tuple(map(str, range(len(dataset.class_names))))
-    copy = " (JPEG copy)" if known and dataset.is_jpeg else ""
+    unnamed = images.class_names == tuple(map(str, range(len(images.class_names))))
+    copy = " (JPEG copy)" if known and images.is_jpeg else ""
     return Source(
         name=dataset.name,
         title=title + copy,
         version=dataset.version,
         origin=f"TFDS {dataset.name}:{dataset.version}{copy}",
         class_names=class_names
-        if unnamed and len(class_names) == len(dataset.class_names)
-        else dataset.class_names,
-        shape=dataset.image_shape,
+        if unnamed and len(class_names) == len(images.class_names)
+        else images.class_names,
+        shape=images.image_shape,
         sizes=dataset.sizes,
-        read=partial(_read, dataset, cache_dir, available_memory),
+        read=partial(_read, images, cache_dir, available_memory),
+        dtype="uint8",
+        samples="images",
+        kind=ImageDataset,
     )
 
 
 def _read(
-    dataset: PreparedDataset,
+    dataset: PreparedImages,
     cache_dir: Path,
     available_memory: AvailableMemory,
     split: str,
@@ -49,7 +53,9 @@ def _read(
 
     images = np.empty((key.num_examples, *key.image_shape), np.uint8)
     require_memory(
-        images.nbytes, f"decoding split {split!r} of {dataset.name!r} without a cache", available_memory
+        images.nbytes,
+        f"decoding split {split!r} of {dataset.prepared.name!r} without a cache",
+        available_memory,
     )
     labels = np.empty(key.num_examples, np.int32)
     start = 0

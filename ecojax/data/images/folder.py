@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ecojax.data.arrays import source_of
-from ecojax.data.pictures import decoded, of_one_depth, size_of, titled
+from ecojax.data.images.pictures import decoded, of_one_depth, size_of, titled
 from ecojax.data.place import Place, split_of
 from ecojax.data.source import Source
 from ecojax.errors import DataError

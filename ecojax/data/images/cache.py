@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from ecojax.data.dataset import Images, Labels
+from ecojax.data.images.dataset import Images, Labels
 from ecojax.folders import cache_folder
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecojax.data.dataset import Images, Labels
+from ecojax.data.images.dataset import ImageDataset, Images, Labels
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
 
@@ -20,6 +20,9 @@ def source() -> Source:
         shape=(8, 8, 1),
         sizes={"train": 1797},
         read=_read,
+        dtype="uint8",
+        samples="images",
+        kind=ImageDataset,
         validation_share=0.2,  # 1,797 images make for a coarse tenth
     )
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecojax.data.dataset import Images
+from ecojax.data.images.dataset import Images
 from ecojax.errors import DataError
 
 _LIMIT_BYTES = 1 << 29  # CIFAR's largest member has 154 MB

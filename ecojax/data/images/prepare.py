@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ecojax.data.archives import CifarLayout, Examples, read_cifar, read_idx_pair
-from ecojax.data.dataset import Images
 from ecojax.data.download import Archive, fetch
+from ecojax.data.images.archives import CifarLayout, Examples, read_cifar, read_idx_pair
+from ecojax.data.images.dataset import Images
 from ecojax.data.progress import OnProgress, Progress
 from ecojax.errors import DataError
 from ecojax.wording import option

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ecojax.data.dataset import Images
+from ecojax.data.images.dataset import Images
 from ecojax.errors import DataError
 
 GREY = ("1", "L")  # modes of one channel

@@ -1,0 +1,60 @@
+"""Images with labels in parquet files, as Hugging Face's `datasets` writes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ecojax.data.arrays import source_of
+from ecojax.data.images.pictures import decoded, of_one_depth, size_of, titled
+from ecojax.data.place import Place
+from ecojax.data.source import Source
+from ecojax.data.tables import is_of_classes, learnt, target_of
+
+
+def column_of_images(frame: Any) -> str | None:
+    """The first column whose values are encoded images; None where there is none."""
+    return next((name for name in frame if _is_of_images(frame[name])), None)
+
+
+def _is_of_images(column: Any) -> bool:
+    there = column[column.notna()]
+    return bool(len(there)) and isinstance(there.iloc[0], dict) and "bytes" in there.iloc[0]
+
+
+def of_images(place: Place, frames: dict[str, Any], column: str) -> Source:
+    """The source of the images in `column`. Raises `DataError` naming a row that cannot be read."""
+    size = size_of(place.options.get("size"))
+    target = target_of(f"'{place.path}'", place.options, list(frames["train"]))
+    images, labels = {}, {}
+    for part, frame in frames.items():
+        pictures = [
+            (
+                f"row {row} of column {column!r} of the {part} split of '{place.path}'",
+                (cell or {}).get("bytes"),
+            )
+            for row, cell in enumerate(frame[column], 1)
+        ]
+        images[part] = decoded(pictures, size)
+        labels[part] = learnt(place, target, frame[target], is_of_classes(place, frames["train"][target]))
+    whole, name = of_one_depth(images), place.path.resolve().name
+    names = _class_names(place, target) if labels["train"].dtype.kind in "iu" else None
+    return source_of(
+        {part: (whole[part], labels[part]) for part in frames},
+        name=name,
+        title=titled(name, size),
+        origin=f"file {name}",
+        class_names=names,
+    )
+
+
+def _class_names(place: Place, target: str) -> list[str] | None:
+    """The classes that Hugging Face's `datasets` writes into a file's schema; None where it has not."""
+    from pyarrow import parquet
+
+    file: Path = place.files((".parquet",))["train"][0]
+    stated = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"")
+    try:
+        names = json.loads(stated)["info"]["features"][target]["names"]
+    except (TypeError, ValueError, KeyError):
+        return None
+    return [str(name) for name in names]
