@@ -44,6 +44,12 @@ class Description(BaseModel):
     class_names: list[str]
 
     @classmethod
+    def kind(cls) -> str:
+        """Its name on the shelf of `ecojax.tasks.descriptions`, which is the only `task` that its records have."""
+        name: str = cls.model_fields["task"].default
+        return name
+
+    @classmethod
     def of_study(cls, settings: Mapping[str, Any], configuration: Mapping[str, Any]) -> Self:
         """That of a trial's model, by what its study holds. Raises `InputError` where that is damaged."""
         raise NotImplementedError

@@ -1,35 +1,17 @@
-"""The kinds of descriptions, by task: how a stored trial is described, and how a record is read back."""
+"""The kinds of models that can be exported, by name: how a stored trial is described, and a record read back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ecojax.errors import InputError
 from ecojax.tasks.description import PORTABLE_AS, Description
+from ecojax.tasks.images.description import ImageDescription
+from ecojax.tasks.own.description import OwnDescription
+from ecojax.tasks.tables.description import TableDescription
 from ecojax.tasks.task import Task
 
-
-def _images() -> type[Description]:
-    from ecojax.tasks.images.description import ImageDescription
-
-    return ImageDescription
-
-
-def _tables() -> type[Description]:
-    from ecojax.tasks.tables.description import TableDescription
-
-    return TableDescription
-
-
-def _own() -> type[Description]:
-    from ecojax.tasks.own.description import OwnDescription
-
-    return OwnDescription
-
-
-DESCRIPTIONS: dict[str, Callable[[], type[Description]]] = {
-    "images": _images,
-    "tables": _tables,
-    "own": _own,
+DESCRIPTIONS: dict[str, type[Description]] = {
+    one.kind(): one for one in (ImageDescription, TableDescription, OwnDescription)
 }
 FIRST_KIND = "images"  # of studies and exports that are older than any other
 
@@ -48,7 +30,7 @@ def described(settings: Mapping[str, Any], configuration: Mapping[str, Any]) -> 
             "this study does not say how its models are built again; give the task that it searched, whose "
             "`portable(configuration)` says it: ecojax.export_model(study, task=...)"
         )
-    return DESCRIPTIONS[kind]().of_study(stored, configuration)
+    return DESCRIPTIONS[kind].of_study(stored, configuration)
 
 
 def described_by(task: Task, configuration: Mapping[str, Any]) -> Description:
@@ -67,4 +49,4 @@ def from_record(record: Mapping[str, Any]) -> Description:
     task = record.get("task")
     if not isinstance(task, str) or task not in DESCRIPTIONS:
         raise InputError(f"task = {task!r} is none of {', '.join(DESCRIPTIONS)}")
-    return DESCRIPTIONS[task]().of_record(record)
+    return DESCRIPTIONS[task].of_record(record)

@@ -63,7 +63,7 @@ def _of_data(asked: Asked) -> Task:
 OF_DATA = TaskKind(
     "dataset", "what the dataset is for: classes of images, classes or a target of a table", _of_data
 )
-SHELF = {kind.name: kind for kind in (OF_DATA,)}
+TASKS = {kind.name: kind for kind in (OF_DATA,)}
 
 
 def load_task(
@@ -83,8 +83,8 @@ def load_task(
         InputError, DataError: the settings, the data or the task's own code are not what a search needs.
     """
     asked = Asked(settings, Origins.of(origins), precision, on_data, download)
-    if own is None and (settings.task is None or settings.task in SHELF):
-        task = SHELF[settings.task or OF_DATA.name].make(asked)
+    if own is None and (settings.task is None or settings.task in TASKS):
+        task = TASKS[settings.task or OF_DATA.name].make(asked)
         task.space  # noqa: B018 - refuses an impossible one before anything is written
         return task
     named = asked.origins.named("task", settings.task)
@@ -96,7 +96,7 @@ def load_task(
 
 def is_own(settings: Any) -> bool:
     """Whether a search's task is code of the user's, which a study never brings along."""
-    return settings.task is not None and settings.task not in SHELF
+    return settings.task is not None and settings.task not in TASKS
 
 
 def named_object(own: Any) -> str:
@@ -129,7 +129,7 @@ def _found(name: str, named: str) -> Any:
         return load_object(name, named)
     brought = {point.name: point for point in entry_points(group=GROUP)}
     if name not in brought:
-        known = [*SHELF, *brought]
+        known = [*TASKS, *brought]
         raise InputError(
             f"{named} is no task{did_you_mean(name, known)}; there are {', '.join(known)}, and your own as mine.py:Name"
         )

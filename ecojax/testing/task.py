@@ -3,15 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from ecojax.space import SearchSpace
 from ecojax.study import Metric
 from ecojax.tasks.task import Candidate, Configuration, Inference, Task, Training, quality
 from ecojax.testing.claim import require
-
-SEED = 5
+from ecojax.testing.training import begun, compiled
 
 
 def check_task(task: Task) -> None:
@@ -112,17 +110,10 @@ def _check_training(training: Training, candidate: Candidate, names: list[str]) 
         1 <= training.pass_steps <= training.steps,
         f"pass_steps is {training.pass_steps} of {training.steps} steps; a pass has from 1 step to all",
     )
-    if training.program is not None:
-        training.use({name: lowered.compile() for name, lowered in training.lowered().items()})
-    last = min(2, training.steps)
+    compiled(training)
     verdicts = []
-    for places in ((0, last), range(last + 1)):
-        state = training.start(SEED)
-        for first, end in pairwise(places):
-            state, loss = training.advance(state, first, end)
-            require(
-                math.isfinite(loss), f"advance() gives the loss {loss!r} after step {end}; give a finite mean"
-            )
+    for cut in (False, True):
+        state = begun(training, cut=cut)
         verdict = dict(training.judge(state))
         _check_verdict(verdict, names, "judge() of a training")
         verdicts.append(verdict)

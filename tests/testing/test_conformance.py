@@ -7,15 +7,45 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import PLUG, TINY_METER, TINY_PROPOSER, TinyTask, TinyTraining
+from tiny import (
+    PLUG,
+    TINY_DATA,
+    TINY_FAMILY,
+    TINY_METER,
+    TINY_PROPOSER,
+    TINY_TASK,
+    TinyDescription,
+    TinyRows,
+    TinyTask,
+    TinyTraining,
+)
 
+import ecojax
+from ecojax.data import load
+from ecojax.data.kinds import KINDS
 from ecojax.energy import Provenance, Reading, open_meter
 from ecojax.energy.meters.shelf import METERS
 from ecojax.engine.engine import Engine
 from ecojax.engine.proposers import PROPOSERS, Proposal, Proposer
 from ecojax.errors import EcojaxError
+from ecojax.models import FAMILIES
+from ecojax.settings import SearchSettings
 from ecojax.space import Int, SearchSpace
-from ecojax.testing import check_meter, check_proposer, check_task
+from ecojax.tasks import Tabular as OfRows
+from ecojax.tasks.descriptions import DESCRIPTIONS, described_by
+from ecojax.tasks.shelf import TASKS, load_task
+from ecojax.testing import check_exporter, check_meter, check_proposer, check_task
+from ecojax.trial import evaluator
+from tests.trial.conftest import pretended_energy
+
+SHELVES = (
+    (FAMILIES, "tiny", TINY_FAMILY),
+    (METERS, "tiny", TINY_METER),
+    (PROPOSERS, "tiny", TINY_PROPOSER),
+    (DESCRIPTIONS, "tiny", TinyDescription),
+    (KINDS, "tiny", TINY_DATA),
+    (TASKS, "tiny", TINY_TASK),
+)
 
 
 def test_the_checks_need_no_pytest():
@@ -43,14 +73,45 @@ def test_every_proposer_keeps_to_the_protocol(name):
 
 
 def test_a_tiny_one_of_each_kind_is_one_file_and_one_line(monkeypatch):
-    monkeypatch.setitem(METERS, "plug", TINY_METER)
-    monkeypatch.setitem(PROPOSERS, "tiny", TINY_PROPOSER)
-    with open_meter("plug", device=PLUG) as meter:
+    for shelf, name, record in SHELVES:
+        monkeypatch.setitem(shelf, name, record)
+    with open_meter("tiny", device=PLUG) as meter:
         check_meter(meter)
     check_proposer(PROPOSERS["tiny"])
     engine = Engine(SearchSpace([Int("width", 1, 40)]), objectives=1, population=2, seed=0, proposer="tiny")
     assert engine.propose(0, []) is not None
-    check_task(TinyTask())
+    check_task(load_task(SearchSettings(task="tiny"), "a test", "float32"))
+    data = load("tiny:64", validation_size=16)
+    assert (len(data.x_train), data.class_names) == (35, ("minus", "plus"))  # a fifth of 64 is the test set
+    rows = TinyRows(data, ["linear"], epochs=1, inference_batch=8)
+    assert described_by(rows, rows.space.default()).purpose == "Tells tiny rows apart."
+    check_exporter(rows)
+
+
+@pytest.mark.slow
+def test_a_search_of_tiny_ones_alone(monkeypatch, tmp_path):
+    for shelf, name, record in SHELVES:
+        monkeypatch.setitem(shelf, name, record)
+    monkeypatch.setattr(OfRows, "possible", (*OfRows.possible, "tiny"))
+    monkeypatch.setattr(evaluator, "per_inference", pretended_energy)
+    study = ecojax.search(
+        "tiny:64",
+        families="tiny",
+        proposer="tiny",
+        meter="tiny",
+        executor="inline",
+        epochs=1,
+        evaluations=3,
+        population=2,
+        inference_batch=8,
+        frontier_energy_ci=0,
+        out=tmp_path / "study",
+    )
+    assert [trial.origin for trial in study.trials] == ["default", "sobol", "tiny"]
+    assert study.trials[-1].configuration["scale"] == 4
+    assert all(trial.complete for trial in study.trials)
+    model = ecojax.load(ecojax.export_model(study, to=tmp_path / "model"))
+    assert model.network.family == "tiny"
 
 
 class Falling(type(TINY_METER.open(None))):  # type: ignore[misc]

@@ -1,15 +1,22 @@
-"""A tiny meter, proposer and task: all that one more of each kind takes."""
+"""A tiny one of each kind: all that one more takes, but for its line on the shelf."""
 
 import time
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 
+from ecojax.data.kinds import Kind
+from ecojax.data.source import Source
 from ecojax.energy import Meter, Provenance, Rank, Reading
 from ecojax.energy.meters.shelf import Instrument
 from ecojax.engine.proposers import Proposal, Proposer
+from ecojax.models.architectures import Family
 from ecojax.space import Int, SearchSpace
 from ecojax.study import METRICS
+from ecojax.tasks.shelf import TaskKind
+from ecojax.tasks.tables import Tabular
+from ecojax.tasks.tables.description import TableDescription
 
 PLUG = SimpleNamespace(platform="cpu")
 
@@ -33,6 +40,65 @@ def _widest(tools, step, archive, hurried):
 
 
 TINY_PROPOSER = Proposer(_widest)
+
+
+def _scaled():
+    from ecojax.models.linear import Linear
+
+    class Scaled(Linear):
+        """A linear model of inputs that are multiplied by a whole number."""
+
+        def __init__(self, input_shape, outputs, *, scale, dtype, rngs):
+            super().__init__(input_shape, outputs, dtype=dtype, rngs=rngs)
+            self.scale = scale
+
+        def __call__(self, x, **keywords):
+            return super().__call__(self.scale * x, **keywords)
+
+    return Scaled
+
+
+TINY_FAMILY = Family(
+    "tiny", lambda input_shape: (Int("scale", 1, 4, default=2),), _scaled, (Int("scale", 1, 8),)
+)
+
+
+class TinyDescription(TableDescription):
+    """A model of rows that is exported under a name of its own."""
+
+    task: Literal["tiny"] = "tiny"
+
+    @property
+    def purpose(self) -> str:
+        return "Tells tiny rows apart."
+
+
+class TinyRows(Tabular):
+    description = TinyDescription
+
+
+def _signs(rest: str) -> Source:
+    def read(split, on_progress):
+        x = np.random.default_rng(0).normal(size=(int(rest), 3)).astype(np.float32)
+        return x, (x[:, 0] > 0).astype(np.int32)
+
+    return Source(
+        name=f"tiny:{rest}",
+        title="signs",
+        version="1",
+        origin="a generator",
+        class_names=("minus", "plus"),
+        shape=(3,),
+        sizes={"train": int(rest)},
+        read=read,
+        dtype="float32",
+        samples="rows",
+        feature_names=("a", "b", "c"),
+        target_name="sign",
+    )
+
+
+TINY_DATA = Kind("tiny", _signs, of_files=False)
 
 
 class TinyTraining:
@@ -97,3 +163,6 @@ class TinyTask:
 
     def portable(self, configuration):
         return {}
+
+
+TINY_TASK = TaskKind("tiny", "a line", lambda asked: TinyTask())

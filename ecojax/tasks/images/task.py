@@ -10,6 +10,7 @@ from ecojax.models import FAMILIES
 from ecojax.origins import Origins
 from ecojax.space import Parameter
 from ecojax.tasks.images.augmentation import augmentation_in
+from ecojax.tasks.images.description import ImageDescription
 from ecojax.tasks.images.inputs import ImageInputs
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
@@ -37,7 +38,7 @@ class ImageClassification(OfFamilies):
     pins: Mapping[str, Any] | None = None
     source: str | Origins = "the search settings"
 
-    samples, kind = "images", "images"
+    samples, description = "images", ImageDescription
     possible = tuple(FAMILIES)
 
     def recipe_parameters(self) -> Sequence[Parameter]:

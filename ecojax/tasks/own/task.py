@@ -210,7 +210,7 @@ class OwnModel(Supervised):
             "splits": data.splits,
             "digests": data.digests,
             "model": told_place(self.build),
-            PORTABLE_AS: "own",
+            PORTABLE_AS: OwnDescription.kind(),
             "inputs": self._described(self.space.default()).facts(
                 tuple(parameter.name for parameter in self.parameters)
             ),

@@ -10,7 +10,7 @@ from ecojax.origins import Origins
 from ecojax.space import Choice, Parameter, SearchSpace
 from ecojax.tasks.composition import compose_space, family_parameters
 from ecojax.tasks.description import PORTABLE_AS
-from ecojax.tasks.descriptions import described
+from ecojax.tasks.supervised.description import FamilyDescription
 from ecojax.tasks.supervised.task import Supervised
 from ecojax.train.recipe import ALWAYS_ACTIVE
 from ecojax.wording import option
@@ -31,7 +31,7 @@ class OfFamilies(Supervised):
     pins: Mapping[str, Any] | None
     source: str | Origins
     possible: Sequence[str]
-    kind: str  # of the description of its models
+    description: type[FamilyDescription]  # of its models
 
     @property
     def inputs(self) -> Any:
@@ -136,18 +136,14 @@ class OfFamilies(Supervised):
             "splits": data.splits,
             **({"chance_accuracy": data.chance_accuracy} if data.class_names else {}),
             "digests": data.digests,
-            PORTABLE_AS: self.kind,
+            PORTABLE_AS: self.description.kind(),
             "inputs": self.inputs.to_record(),
             "space_records": self.space.to_records(),
         }
 
     def portable(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        stored = {
-            PORTABLE_AS: self.kind,
-            "inputs": self.inputs.to_record(),
-            "resolved_precision": self.precision,
-        }
-        return described(stored, configuration).to_record()
+        stored = {"inputs": self.inputs.to_record(), "resolved_precision": self.precision}
+        return self.description.of_study(stored, configuration).to_record()
 
     def network(self, configuration: Mapping[str, Any]) -> "Network":
         """The network of a configuration. Those that differ in training only have equal ones."""

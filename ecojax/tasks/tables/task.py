@@ -11,6 +11,7 @@ from ecojax.space import Parameter
 from ecojax.study import METRICS, Metric
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
+from ecojax.tasks.tables.description import TableDescription
 from ecojax.tasks.tables.inputs import TableInputs
 from ecojax.train.recipe import DROPOUT, learning_parameters, widest_learning
 
@@ -38,7 +39,7 @@ class Tabular(OfFamilies):
     pins: Mapping[str, Any] | None = None
     source: str | Origins = "the search settings"
 
-    samples, kind = "rows", "tables"
+    samples, description = "rows", TableDescription
     possible = POSSIBLE
 
     @property
