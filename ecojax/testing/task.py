@@ -112,8 +112,8 @@ def _check_training(training: Training, candidate: Candidate, names: list[str]) 
     )
     compiled(training)
     verdicts = []
-    for cut in (False, True):
-        state = begun(training, cut=cut)
+    for one_by_one in (False, True):
+        state = begun(training, cut=one_by_one)
         verdict = dict(training.judge(state))
         _check_verdict(verdict, names, "judge() of a training")
         verdicts.append(verdict)
