@@ -42,7 +42,7 @@ def check_exporter(task: Task, *, model: Callable[..., Any] | None = None) -> No
     arrays, verdict = training.arrays(state), training.judge(state)
     inference = candidate.inference(arrays=arrays)
     if inference is None:
-        raise AssertionError("the candidate has no inference, so there is no energy for the label")
+        raise AssertionError("the candidate has no inference, so an export has no energy to state")
     trial = _trial(configuration, verdict, inference)
     settings = {**task.facts(), RECORDS: [metric.to_record() for metric in task.metrics]}
     with TemporaryDirectory() as scratch:
