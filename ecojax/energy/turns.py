@@ -2,8 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from ecojax.energy.presence import Note, Presence, presence, present
@@ -18,11 +18,16 @@ class Turns:
 
     folder: on a disk of this host, made where it is missing, the same for all who share; None where nobody
         else is, and nothing is locked.
-    study: of the search that takes part, as others are to call it.
+    study: of the search that takes part, as others are to call it. waiting: is entered for as long as it waits.
     """
 
-    def __init__(self, folder: Path | None, study: str = ""):
-        self._folder, self.study = folder, study
+    def __init__(
+        self,
+        folder: Path | None,
+        study: str = "",
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ):
+        self._folder, self.study, self._waiting = folder, study, waiting
         self._inside = False
 
     @property
@@ -82,7 +87,8 @@ class Turns:
                 fcntl.flock(file, operation | fcntl.LOCK_NB)
             except BlockingIOError:
                 here.waits()
-                fcntl.flock(file, operation)
+                with self._waiting():
+                    fcntl.flock(file, operation)
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)  # closing would not do while a fork has the file, too

@@ -36,7 +36,8 @@ class Job:
 
     id: the caller's own number of it, unlike any other that runs.
     request: called with the worker's object, where that is; it can be pickled, and so can what it gives.
-    timeout_s: from when a worker begins with it; None is for ever.
+    timeout_s: from when a worker begins with it, without what it waits for others where that is told of (by
+        `ecojax.execute.worker.uncounted`, to a driver on the same host); None is for ever.
     """
 
     id: int

@@ -19,7 +19,7 @@ from typing import IO, Any
 from ecojax.errors import ExecutorError
 from ecojax.execute.executor import End, Maker, described
 from ecojax.execute.log import last_lines, trim
-from ecojax.execute.message import outcome
+from ecojax.execute.message import WAITS, outcome, waited_s
 from ecojax.execute.pool import PoolExecutor, Seat
 
 # The parent's path goes along whole: the maker may be a module of a script's folder.
@@ -163,7 +163,9 @@ class LocalExecutor(PoolExecutor[_Worker]):
     def _hear(self, worker: _Worker) -> None:
         assert worker.connection is not None
         try:
-            message = worker.connection.recv_bytes()
+            while self._is_wait(worker, message := worker.connection.recv_bytes()):
+                if not worker.connection.poll():
+                    return
         except (EOFError, OSError):
             self._replace(worker)
             return
@@ -179,6 +181,12 @@ class LocalExecutor(PoolExecutor[_Worker]):
             worker.ready, worker.failed_starts = True, 0
         else:
             worker.refusal = exception
+
+    def _is_wait(self, worker: _Worker, message: bytes) -> bool:
+        """Whether a message is of a job that waits for others, or has; notes it."""
+        worker.waits = message == WAITS
+        worker.waited_s += (seconds := waited_s(message)) or 0.0
+        return worker.waits or seconds is not None
 
     def _replace(self, worker: _Worker) -> None:
         assert worker.process is not None

@@ -1,4 +1,4 @@
-"""What an executor and its workers say to each other, in bytes: a call, and how it went.
+"""What an executor and its workers say to each other, in bytes: a call, how it went, and what it waits meanwhile.
 
 Only ever between processes that started one another: reading a pickle runs what its writer wants.
 """
@@ -10,6 +10,19 @@ from contextlib import suppress
 from typing import Any
 
 from ecojax.execute.executor import Job, described
+
+WAITS = b"waits"  # a job begins to wait for others, which its limit does not count
+_WAITED = b"waited "  # no pickle begins so
+
+
+def waited(seconds: float) -> bytes:
+    """That a job has waited and goes on."""
+    return _WAITED + repr(seconds).encode()
+
+
+def waited_s(message: bytes) -> float | None:
+    """The seconds that `message` says were waited; None of any other message."""
+    return float(message.removeprefix(_WAITED)) if message.startswith(_WAITED) else None
 
 
 def call(job: Job) -> bytes:

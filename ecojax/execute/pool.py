@@ -26,6 +26,7 @@ class Seat:
         self.job: Job | None = None
         self.message = b""
         self.began = 0.0
+        self.waits, self.waited_s = False, 0.0  # for others, which no limit counts
         self.killed: End | None = None  # why, where it was us
 
     @property
@@ -34,9 +35,9 @@ class Seat:
 
     @property
     def deadline(self) -> float | None:
-        if self.job is None or self.job.timeout_s is None or self.killed is not None:
+        if self.job is None or self.job.timeout_s is None or self.killed is not None or self.waits:
             return None
-        return self.began + self.job.timeout_s
+        return self.began + self.job.timeout_s + self.waited_s
 
 
 S = TypeVar("S", bound=Seat)
@@ -156,7 +157,7 @@ class PoolExecutor(Executor, Generic[S]):
                 return
             if seat.idle and self._is_there(seat):
                 seat.job, seat.message = self._queue.popleft()
-                seat.began = time.monotonic()
+                seat.began, seat.waits, seat.waited_s = time.monotonic(), False, 0.0
                 self._begin(seat)
 
     def _end(

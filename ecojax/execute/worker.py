@@ -11,14 +11,37 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from ecojax.execute.message import answer, attempt
+from ecojax.execute.message import WAITS, answer, attempt, waited
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_drivers: list[Connection] = []  # the one at the other end, where this process is a worker
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Tells the driver of this process, if it has one, that the job waits for others: its limit counts none of it.
+
+    For the thread that does the job.
+    """
+    began = time.monotonic()
+    _tell(WAITS)
+    try:
+        yield
+    finally:
+        _tell(waited(time.monotonic() - began))
+
+
+def _tell(message: bytes) -> None:
+    for driver in _drivers:
+        with suppress(OSError):  # it is gone, as `_listen` will notice
+            driver.send_bytes(message)
 
 
 def main(connection_fd: int, maker_fd: int, driver: int) -> None:
@@ -41,6 +64,7 @@ def main(connection_fd: int, maker_fd: int, driver: int) -> None:
     os.set_inheritable(connection_fd, False)
     # a fork of ours that outlives us would hide our death
     os.register_at_fork(after_in_child=connection.close)
+    _drivers.append(connection)
     calls: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, calls.put), daemon=True).start()
     _serve(connection, calls.get, maker_fd)

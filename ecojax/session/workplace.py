@@ -197,11 +197,12 @@ def make(
 
 def _turns(folder: str | None, study: str) -> "Turns":
     from ecojax.energy.turns import Turns
+    from ecojax.execute.worker import uncounted
 
     if folder is None:
         return Turns(None)
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)  # on another host it is not there yet
-    return Turns(Path(folder), study)
+    return Turns(Path(folder), study, uncounted)
 
 
 def completed(settings: SearchSettings, origins: Origins | str, task: "Task") -> SearchSettings:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -165,3 +166,22 @@ def test_a_note_that_makes_no_sense_is_nobody(tmp_path):
     for name, text in {"1-a.turn": "", "2-b.turn": "[]", "3-c.turn": '{"pid": 3}'}.items():
         (tmp_path / name).write_text(text)
     assert Turns(tmp_path).present() == []
+
+
+@pytest.mark.parametrize("how", ["shared", "alone"])
+def test_what_is_entered_while_one_waits_is_not_where_nobody_is_inside(tmp_path, how):
+    waits = []
+
+    @contextmanager
+    def waiting():
+        waits.append("waits")
+        killed(holder)  # which frees the room
+        yield
+        waits.append("goes on")
+
+    turns = Turns(tmp_path, waiting=waiting)
+    with getattr(turns, how)():
+        assert waits == []
+    holder = held(str(tmp_path), "alone")
+    with getattr(turns, how)():
+        assert waits == ["waits", "goes on"]

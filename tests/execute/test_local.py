@@ -190,6 +190,21 @@ def test_time_in_the_queue_does_not_count(one):
     assert ends(one)[1].end is End.RETURNED
 
 
+def test_time_of_waiting_for_others_does_not_count(one):
+    one.submit(Job(0, Call("wait_and_work", ((0.5, 0.1), (0.5, 0.1))), timeout_s=0.4))
+    one.submit(Job(1, Call("wait_and_work", ((0.3, 600),)), timeout_s=0.4))
+    ended = ends(one)
+    assert ended[0].end is End.RETURNED
+    assert ended[1].end is End.TIMEOUT
+    assert 0.7 <= ended[1].seconds < 5
+
+
+def test_however_late_one_looks_all_that_was_waited_is_known(one):
+    one.submit(Job(0, Call("wait_and_work", ((0.3, 0), (0.3, 0), (0.3, 0.3))), timeout_s=0.5))
+    time.sleep(1.0)
+    assert one.wait()[0].end is End.RETURNED
+
+
 def test_cancelling_ends_running_and_queued_jobs_alike(one):
     one.submit(Job(0, Call("pid")))
     pid = one.wait()[0].value

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ecojax.errors import MeterError
+from ecojax.execute.worker import uncounted
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Workload:
     def sleep(self, seconds):
         time.sleep(seconds)
         return seconds
+
+    def wait_and_work(self, *pairs):
+        """Waits for others and works, so many seconds each, in turns."""
+        for waits, works in pairs:
+            with uncounted():
+                time.sleep(waits)
+            time.sleep(works)
+        return pairs
 
     def compute(self, marker):
         """Pure Python for ever, after saying where."""
