@@ -49,10 +49,10 @@ def probed(name: str, seconds: float, precision: str) -> Any:
     from ecojax.models import family
     from ecojax.models.network import Network
     from ecojax.train.images.augmentation import ImageAugmentation
+    from ecojax.train.images.recipe import image_recipe
     from ecojax.train.loss import Classification
     from ecojax.train.packing_probe import probe
     from ecojax.train.program import TrainingProgram
-    from ecojax.train.recipe import Recipe
 
     shape = SHAPES[name]
     height, width, channels = shape["image_shape"]
@@ -65,7 +65,7 @@ def probed(name: str, seconds: float, precision: str) -> Any:
         std=(0.25,) * channels,
         precision=precision,
     )
-    recipe = Recipe.from_configuration(shape["recipe"])
+    recipe = image_recipe(shape["recipe"])
     program = TrainingProgram(
         network, recipe.optimizer, recipe.batch_size, Classification(10), ImageAugmentation(max_shift=1)
     )

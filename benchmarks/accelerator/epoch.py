@@ -25,9 +25,9 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
     from ecojax.models import family
     from ecojax.models.network import Network
     from ecojax.train.images.augmentation import ImageAugmentation
+    from ecojax.train.images.recipe import image_recipe
     from ecojax.train.loss import Classification
     from ecojax.train.program import TrainingProgram
-    from ecojax.train.recipe import Recipe
 
     shape = (size["side"], size["side"], 3)
     widths = dict(zip(("first_width", "second_width", "third_width"), size["widths"], strict=True))
@@ -41,9 +41,7 @@ def program_of(size: dict[str, Any], precision: str) -> Any:
         std=(0.25, 0.25, 0.25),
         precision=precision,
     )
-    recipe = Recipe.from_configuration(
-        {"optimizer": "sgd", "sgd_learning_rate": 0.01, "batch_size": size["batch"]}
-    )
+    recipe = image_recipe({"optimizer": "sgd", "sgd_learning_rate": 0.01, "batch_size": size["batch"]})
     program = TrainingProgram(
         network,
         recipe.optimizer,

@@ -12,9 +12,6 @@ NEUTRAL = {
     "warmup": 0.0,
     "label_smoothing": 0.0,
     "dropout": 0.0,
-    "flip": False,
-    "crop": 0,
-    "cutout": 0,
     "momentum": 0.9,
     "norm_rate": 1.0,
 }
@@ -91,8 +88,7 @@ class Recipe:
     `numbers` are the traced scalars. Of the optimizer: learning_rate, adamw_learning_rate (of what Muon leaves to
     AdamW), weight_decay, bias_decay (0 or 1: whether biases and norms decay under SGD), momentum, norm_rate (factor on
     the rate of norms under SGD). Of the schedule: warmup (share of steps), linear_decay (0 or 1), schedule_start and
-    schedule_end (shares of the peak). Of the rest: label_smoothing, dropout, flip and reflect (0 or 1), crop and
-    cutout (pixels).
+    schedule_end (shares of the peak). Of the rest: label_smoothing and dropout; and what an augmentation asks for.
     """
 
     optimizer: str
@@ -114,7 +110,6 @@ class Recipe:
         numbers["adamw_learning_rate"] = float(configuration.get("adamw_learning_rate", 0.0))
         numbers["linear_decay"] = float(schedule != "cosine")
         numbers["schedule_start"], numbers["schedule_end"] = SCHEDULES[schedule]
-        numbers["reflect"] = float(configuration.get("crop_padding") == "reflect")
         numbers["bias_decay"] = 0.0
         if optimizer == "decoupled_sgd":
             # as published; the steady step of Nesterov momentum is 1 / (1 - m), so "about"

@@ -11,8 +11,8 @@ import pytest
 from ecojax.data import load
 from ecojax.tasks import ImageClassification
 from ecojax.train.images.augmentation import alternating_flips
+from ecojax.train.images.recipe import image_recipe
 from ecojax.train.program import padded_batches
-from ecojax.train.recipe import Recipe
 
 SMALL = {"first_width": 16, "second_width": 32, "third_width": 32}
 KEY = jax.random.key(3)
@@ -37,7 +37,7 @@ def train(make_program, digits):
     """Trains on digits and returns the program with its last state."""
 
     def train(optimizer: str, epochs: int):
-        recipe = Recipe.from_configuration(PUBLISHED | OPTIMIZERS[optimizer] | {"optimizer": optimizer})
+        recipe = image_recipe(PUBLISHED | OPTIMIZERS[optimizer] | {"optimizer": optimizer})
         program = make_program("airbench", optimizer=recipe.optimizer, batch_size=recipe.batch_size, **SMALL)
         state = program.jitted.init(jax.random.key(0, impl="rbg"))
         numbers = jax.tree.map(jnp.float32, dict(recipe.numbers))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecojax.space import SearchSpace
-from ecojax.train.images.recipe import recipe_parameters
+from ecojax.train.images.recipe import image_recipe, recipe_parameters
 from ecojax.train.recipe import Recipe
 
 
@@ -31,7 +31,7 @@ def test_a_recipe_takes_the_rate_of_its_own_optimizer() -> None:
     seen = set()
     for _ in range(100):
         configuration = space.decode(rng.random(len(space)))
-        recipe = Recipe.from_configuration(configuration)
+        recipe = image_recipe(configuration)
         optimizer, schedule = configuration["optimizer"], configuration["schedule"]
         own = {optimizer, "adamw"} if optimizer == "muon" else {optimizer}
         for name in RATES:
@@ -42,6 +42,8 @@ def test_a_recipe_takes_the_rate_of_its_own_optimizer() -> None:
             assert recipe.numbers["weight_decay"] == configuration["weight_decay"]
         assert recipe.numbers["linear_decay"] == (schedule != "cosine")
         assert recipe.batch_size == configuration["batch_size"]
+        assert all(recipe.numbers[name] == configuration[name] for name in ("flip", "crop", "cutout"))
+        assert recipe.numbers["reflect"] == (configuration["crop_padding"] == "reflect")
         assert all(isinstance(value, float) for value in recipe.numbers.values())
         seen.add((optimizer, schedule))
     assert len(seen) == 4 * 4

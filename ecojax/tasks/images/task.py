@@ -14,7 +14,8 @@ from ecojax.tasks.images.description import ImageDescription
 from ecojax.tasks.images.inputs import ImageInputs
 from ecojax.tasks.supervised.families import OfFamilies
 from ecojax.tasks.supervised.task import largest
-from ecojax.train.images.recipe import recipe_parameters, widest_recipe
+from ecojax.train.images.recipe import image_recipe, recipe_parameters, widest_recipe
+from ecojax.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from ecojax.train.program import TrainingProgram
@@ -46,6 +47,9 @@ class ImageClassification(OfFamilies):
 
     def widest_recipe(self) -> Sequence[Parameter]:
         return widest_recipe(self.dataset.image_shape)
+
+    def recipe(self, configuration: Mapping[str, Any]) -> Recipe:
+        return image_recipe(configuration)
 
     @cached_property
     def inputs(self) -> ImageInputs:

@@ -18,7 +18,7 @@ from ecojax.tasks.description import PORTABLE_AS
 from ecojax.tasks.images.augmentation import augmentation_in
 from ecojax.tasks.own.description import OwnDescription
 from ecojax.tasks.supervised.task import Supervised
-from ecojax.train.images.recipe import augmentation_parameters
+from ecojax.train.images.recipe import augmentation_parameters, image_recipe
 from ecojax.train.recipe import EMA, Recipe, learning_parameters
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class OwnModel(Supervised):
         ours = {name: value for name, value in configuration.items() if name in self.of_recipe}
         if self.optimizer is not None:
             ours |= {"optimizer": "sgd", "sgd_learning_rate": 0.0, "schedule": "constant"}
-        recipe = Recipe.from_configuration(ours)
+        recipe = image_recipe(ours) if self.augment else Recipe.from_configuration(ours)
         return replace(recipe, numbers={**recipe.numbers, "ema": ours["ema"]}) if self.ema else recipe
 
     def program(self, configuration: Mapping[str, Any]) -> "TrainingProgram":

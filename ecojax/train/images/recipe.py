@@ -1,7 +1,11 @@
-"""The recipe of training on images: its search parameters."""
+"""The recipe of training on images: its search parameters, and its numbers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from ecojax.space import Choice, Int, Parameter
-from ecojax.train.recipe import DROPOUT, learning_parameters, widest_learning
+from ecojax.train.recipe import DROPOUT, Recipe, learning_parameters, widest_learning
 
 
 def recipe_parameters(image_shape: tuple[int, int, int], training_images: int) -> tuple[Parameter, ...]:
@@ -34,3 +38,14 @@ def widest_recipe(image_shape: tuple[int, int, int]) -> tuple[Parameter, ...]:
         Choice("crop_padding", ("zero", "reflect")),
         Int("cutout", 0, max(1, side)),
     )
+
+
+def image_recipe(configuration: Mapping[str, Any]) -> Recipe:
+    """The recipe of a configuration, with the numbers of an `ImageAugmentation`.
+
+    Those are flip and reflect (0 or 1), crop and cutout (pixels); what the configuration lacks is 0.
+    """
+    recipe = Recipe.from_configuration(configuration)
+    strengths = {name: float(configuration.get(name, 0)) for name in ("flip", "crop", "cutout")}
+    reflect = float(configuration.get("crop_padding") == "reflect")
+    return replace(recipe, numbers={**recipe.numbers, **strengths, "reflect": reflect})
