@@ -160,11 +160,8 @@ class Log(Silent):
 
     def data_progress(self, progress: "Progress") -> None:
         if progress.done == progress.total:
-            print(
-                f"{progress.stage} {progress.item}: {progress.done} {progress.unit}",
-                file=sys.stderr,
-                flush=True,
-            )
+            amount = f": {progress.done} {progress.unit}" if progress.total else ""
+            print(f"{progress.stage} {progress.item}{amount}", file=sys.stderr, flush=True)
 
 
 class Live(Silent):
@@ -225,7 +222,7 @@ class Live(Silent):
             self._task,
             description=f"{progress.stage} {progress.item}",
             completed=progress.done,
-            total=progress.total,
+            total=progress.total or None,
         )
 
     def _render(self) -> Any:

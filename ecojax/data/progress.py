@@ -7,9 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` `unit`s of one step: an archive downloaded, a split written, a split decoded."""
+    """`done` of `total` `unit`s of one step: an archive downloaded, a split written, a split decoded.
 
-    stage: Literal["download", "prepare", "decode"]
+    Of a wait for another process there is no total: 0.
+    """
+
+    stage: Literal["download", "prepare", "decode", "waiting for"]
     item: str
     done: int
     total: int

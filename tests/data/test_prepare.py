@@ -1,3 +1,4 @@
+import fcntl
 import os
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import tensorflow_datasets as tfds
 from archive_server import cifar_records, idx_gz, images_and_labels, serving, tar_gz
 
+from ecojax.cli.progress import Log
 from ecojax.data import load
 from ecojax.data.download import Archive
 from ecojax.data.images.prepare import RECIPES, prepare
@@ -187,3 +189,19 @@ def test_the_recipes_are_what_tfds_registers():
         for archive in recipe.archives:
             info = registered[archive.url]
             assert (archive.size_bytes, archive.sha256) == (info.size, info.checksum)
+
+
+def test_one_who_waits_for_another_process_says_so(tmp_path, capsys):
+    with serving({"cifar-10-binary.tar.gz": cifar10_archive()}) as server:
+        archives = [server.archive("cifar-10-binary.tar.gz")]
+        prepared = prepare("cifar10", tmp_path, archives=archives)
+    downloads, log = tmp_path / "downloads" / "cifar10", Log()
+    with (downloads / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def hear(progress):
+            log.data_progress(progress)
+            other.close()  # it is done
+
+        assert prepare("cifar10", tmp_path, archives=archives, on_progress=hear) == prepared
+    assert capsys.readouterr().err == f"waiting for another process that prepares cifar10 in {downloads}\n"

@@ -58,7 +58,7 @@ def prepare(
         ]
     downloads = data_dir / "downloads" / name
     try:
-        with _alone(downloads):
+        with _alone(downloads, name, on_progress):
             builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
             folder = Path(builder.data_path)
             if (folder / "dataset_info.json").exists():  # another process did it while this one waited
@@ -150,11 +150,20 @@ def _png(image: Images) -> bytes:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time prepare a dataset; the others wait, and find it done."""
+def _alone(folder: Path, name: str, on_progress: OnProgress | None) -> Iterator[None]:
+    """Let one process at a time prepare a dataset; the others say that they wait, and find it done."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_progress is not None:
+                on_progress(
+                    Progress(
+                        "waiting for", f"another process that prepares {name} in {folder}", 0, 0, "images"
+                    )
+                )
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
