@@ -163,6 +163,9 @@ def search(
     """
     named = locals()
     options = {name: named[name] for name in SearchSettings.model_fields if name != "meter"}
+    from ecojax.tasks.code import require_not_loading
+
+    require_not_loading("ecojax.search")
     own_task: Any = None
     flags = {"augment": augment or None, "ema": ema or None}
     if objective is not None:

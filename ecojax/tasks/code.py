@@ -11,6 +11,7 @@ from ecojax.errors import InputError
 from ecojax.importing import PREFIX, import_file
 from ecojax.spelling import did_you_mean
 
+_loading: list[str] = []  # the places whose code is running now
 _NOT_THEIRS = ("site-packages", "dist-packages", f"{Path(traceback.__file__).parent}/", "<frozen ")
 _OURS = str(Path(__file__).resolve().parents[1])
 
@@ -24,6 +25,7 @@ def load_object(place: str, named: str) -> Any:
     where, _, name = place.rpartition(":")
     if not where or not name:
         raise InputError(f"{named} is no place of code; write mine.py:Name or package.module:Name")
+    _loading.append(where)
     try:
         module = import_file(Path(where)) if where.endswith(".py") else _of_name(where)
     except InputError as error:
@@ -31,6 +33,8 @@ def load_object(place: str, named: str) -> Any:
         raise InputError(f"{named}: {error if cause is None else told(cause)}") from None
     except (Exception, SystemExit) as error:
         raise InputError(f"{named}: {told(error)}") from None
+    finally:
+        _loading.pop()
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -38,6 +42,15 @@ def load_object(place: str, named: str) -> Any:
             raise InputError(f"{named}: '{where}' has no '{part}'{near}; define it there at the top level")
         found = getattr(found, part)
     return found
+
+
+def require_not_loading(what: str) -> None:
+    """Raises `InputError` where a file that is only to be loaded calls `what`: every worker would do so, too."""
+    if _loading:
+        raise InputError(
+            f"'{_loading[-1]}' calls {what} as soon as it is loaded, which every worker does; put the call under "
+            'if __name__ == "__main__":'
+        )
 
 
 def place_of(thing: Any) -> str | None:

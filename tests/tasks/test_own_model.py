@@ -199,6 +199,13 @@ def test_what_is_wrong_is_said_before_anything_is_written(what, data, tmp_path) 
     assert not (tmp_path / "s").exists()
 
 
+def test_a_file_that_searches_as_soon_as_it_is_loaded_is_told_so(data, tmp_path) -> None:
+    (tmp_path / "mine.py").write_text('import ecojax\nbuild = print\necojax.search(dataset="digits")\n')
+    with pytest.raises(InputError, match=r"mine.py' calls ecojax.search as soon .* __name__ == \"__main__\""):
+        ecojax.search(model=f"{tmp_path}/mine.py:build", space=SPACE, data=data, out=tmp_path / "s", **SMALL)
+    assert not (tmp_path / "s").exists()
+
+
 def test_what_is_of_a_model_needs_one(data) -> None:
     with pytest.raises(InputError, match="data is for a model of your own; give that alone"):
         ecojax.search(data=data)

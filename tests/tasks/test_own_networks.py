@@ -1,75 +1,103 @@
-"""A Vision Transformer and a ResNet of a user's own on real CIFAR-10 arrays."""
+"""The page on networks of a user's own, as it stands, on CIFAR-10 (JPEG copy): killed, gone on with, loaded back."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from flax import nnx
 
 import ecojax
-from ecojax.data import load
-from ecojax.study import Status
+from ecojax.study import Status, StudyStore
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-cifar10.md"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tfds"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (SHARED / "cifar10").is_dir(), reason=f"no CIFAR-10 in {SHARED}"),
-]
+FILES = dict(
+    re.findall(r'^```python title="(\S+)"\n(.*?)^```$', PAGE.read_text(encoding="utf-8"), re.M | re.S)
+)
+COMMANDS = re.findall(r"^\$ ecojax (.*)$", PAGE.read_text(encoding="utf-8"), re.M)
+OF_THE_DATA = ("cifar = ", "x_test, y_test = ", "data = ", "from ecojax.data import load")
 
 
-class ViT(nnx.Module):
-    def __init__(self, width, rngs):
-        self.embed = nnx.Conv(3, width, (8, 8), strides=8, rngs=rngs)
-        self.places = nnx.Param(0.02 * nnx.initializers.normal()(rngs.params(), (1, 16, width)))
-        self.norm, self.last = nnx.LayerNorm(width, rngs=rngs), nnx.Linear(width, 10, rngs=rngs)
-        self.attention = nnx.MultiHeadAttention(2, width, decode=False, rngs=rngs)
-
-    def __call__(self, x):
-        x = self.embed(x).reshape(len(x), 16, -1) + self.places
-        return self.last((x + self.attention(self.norm(x))).mean(1))
+def test_the_search_takes_at_most_fifteen_lines() -> None:
+    lines = [line for line in FILES["search.py"].splitlines() if line and not line.startswith(OF_THE_DATA)]
+    assert len(lines) <= 15, "\n".join(lines)
 
 
-class ResNet(nnx.Module):
-    def __init__(self, width, rngs):
-        self.stem = nnx.Conv(3, width, (3, 3), strides=2, rngs=rngs)
-        self.conv, self.norm = nnx.Conv(width, width, (3, 3), rngs=rngs), nnx.BatchNorm(width, rngs=rngs)
-        self.last = nnx.Linear(width, 10, rngs=rngs)
-
-    def __call__(self, x):
-        x = self.stem(x)
-        return self.last((x + nnx.relu(self.norm(self.conv(x)))).mean((1, 2)))
-
-
-def vit(config, rngs):
-    return ViT(config["width"], rngs)
-
-
-def resnet(config, rngs):
-    return ResNet(config["width"], rngs)
-
-
-@pytest.fixture(scope="module")
-def data():
-    cifar = load("cifar10", data_dir=str(SHARED), train_size=1000, validation_size=500)
-    x, y = cifar.read_test()
-    return (cifar.x_train, cifar.y_train), (cifar.x_validation, cifar.y_validation), (x[:500], y[:500])
-
-
-@pytest.mark.parametrize("model", [vit, resnet])
-@pytest.mark.usefixtures("unmetered")
-def test_networks_of_ones_own_learn_cifar10(model, data, tmp_path) -> None:
-    study = ecojax.search(
-        model=model,
-        space={"width": ecojax.Int(8, 16, step=8)},
-        data=data,
-        evaluations=2,
-        population=2,
-        epochs=4,
-        frontier_energy_ci=0,
-        out=tmp_path / "s",
-        pin={"optimizer": "adamw", "adamw_learning_rate": 0.003, "batch_size": 64},
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"ECOJAX_DATA_DIR": str(SHARED)}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert [trial.status for trial in study.trials] == [Status.COMPLETE] * 2
-    assert study.best().metrics["accuracy"] > 0.15
-    ecojax.export_model(study, pick="best", to=tmp_path / "m")
-    logits = ecojax.load(tmp_path / "m", model=model)(data[2][0][:8])
-    assert logits.shape == (8, 10)
+
+
+def ran(folder: Path, *arguments: str) -> str:
+    process = started(folder, *arguments)
+    said, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    return said
+
+
+def ended(study: Path) -> dict[int, tuple[object, ...]]:
+    """The figures of the trials that have ended, by id."""
+    if not (study / "study.db").exists():
+        return {}
+    trials = ecojax.Study.open(study).trials
+    return {
+        trial.id: (trial.status, dict(trial.configuration), dict(trial.metrics))
+        for trial in trials
+        if trial.status is not Status.RUNNING
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not (SHARED / "cifar10").is_dir(), reason=f"no CIFAR-10 in {SHARED}")
+def test_the_page_is_true_though_its_search_is_killed_half_way(tmp_path, monkeypatch) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    study = tmp_path / "runs" / "mine"
+    search = started(tmp_path, "search.py")
+    while len(ended(study)) < 2:
+        assert search.poll() is None, search.communicate()[0]
+        time.sleep(0.2)
+    os.killpg(search.pid, signal.SIGKILL)
+    search.communicate()
+    before = ended(study)
+    assert 2 <= len(before) < 6
+
+    ran(tmp_path, "search.py")
+    after = ended(study)
+    assert sorted(after) == list(range(6))
+    for id_, (status, configuration, metrics) in before.items():
+        now = after[id_]
+        assert (status, configuration, metrics["accuracy"]) == (now[0], now[1], now[2]["accuracy"])
+    assert {status for status, _, _ in after.values()} == {Status.COMPLETE}
+    assert {configuration["net"] for _, configuration, _ in after.values()} == {"vit", "resnet"}
+
+    said = [ran(tmp_path, "-m", "ecojax", *command.split()) for command in COMMANDS]
+    assert "modeled (CPU time" in said[0]
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    assert "ecojax.load('model', model='nets.py:build')" in said[1]
+
+    monkeypatch.chdir(tmp_path)
+    best = ecojax.Study.open(study).pick("best")
+    assert best.metrics["accuracy"] > 0.15
+    accuracy, kind = ran(tmp_path, "use.py").split()
+    assert float(accuracy) == pytest.approx(best.metrics["test_accuracy"], abs=1e-3)
+    assert kind == "modeled"
+    model = ecojax.load(tmp_path / "model", model=f"{tmp_path}/nets.py:build")
+    with StudyStore.open(study) as store:
+        weights = model.network.from_arrays(store.arrays(best))
+    x = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(model(x).argmax(1), np.asarray(model.network.logits(weights, x)).argmax(1))
