@@ -259,7 +259,7 @@ class _Axis:
 
     def dress(self, axes: "Axes", side: str) -> None:
         """Scale, ticks and label: name, unit and provenance."""
-        from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+        from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
         axis = axes.xaxis if side == "x" else axes.yaxis
         if self.log:
@@ -268,6 +268,8 @@ class _Axis:
             # Three figures a decade where there are few decades; in less than one they might be a single one.
             few = LogLocator(subs=(1, 2, 5) if high / low < 1000 else (1,))
             axis.set_major_locator(few if high / low > 5 else MaxNLocator(5))
+            if high / low <= 5:
+                axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
         unit = f" ({self._scale.unit})" if self._scale.unit else ""

@@ -44,6 +44,14 @@ def test_labels_state_unit_batch_provenance_and_dataset(make_study):
     assert figure.get_suptitle() == "digits-1 · Digits"
 
 
+@pytest.mark.parametrize("costs", [(6.5e-5, 1.8e-4), (1.01e-4, 1.09e-4), (1e-6, 2e-5), (1e-8, 1e-3)])
+def test_a_log_axis_has_three_figures_however_narrow_it_is(make_study, costs):
+    (axes,) = draw(make_study([(0.9, costs[1]), (0.5, costs[0])])).axes
+    low, high = axes.get_xlim()
+    assert axes.get_xscale() == "log"
+    assert sum(low <= tick <= high for tick in axes.get_xticks()) >= 3
+
+
 def test_error_bars_are_95_percent_intervals(make_study):
     (axes,) = draw(make_study([(0.9, 1e-4)], more=MORE)).axes
     (bars,) = axes.containers
