@@ -46,7 +46,7 @@ class Data:
         list[str],
         MinLen(1),
         Setting(
-            "[Model family](spaces.md#families): convnet, mlp, linear, airbench or vit; repeat for several.",
+            "[Model family](spaces.md#families), as in convnet, mlp or vit; repeat for several.",
             option="family",
             metavar="NAME",
             on_resume="migrate",

@@ -35,7 +35,8 @@ class Family:
     `module()` imports and gives the Flax class, whose keywords are those parameters' names; `widest` are the same
     parameters with all that the class can build, to which tables and pins may extend the search; `layers` how many
     layers or blocks an architecture has in a row; `grows` names the parameters that, raised alone, make neither the
-    parameters nor the FLOPs of any of its networks fewer. A class with a method `fit(inputs)` computes some of its
+    parameters nor the FLOPs of any of its networks fewer; `takes_rows` whether it learns from rows of numbers, and not
+    from inputs of two dimensions or more alone. A class with a method `fit(inputs)` computes some of its
     weights from training inputs before the first step.
     """
 
@@ -45,6 +46,7 @@ class Family:
     widest: tuple[Parameter, ...] = ()
     layers: Callable[[Mapping[str, Any]], int] = lambda architecture: 1
     grows: frozenset[str] = frozenset()
+    takes_rows: bool = False
 
     def architecture(self, configuration: Mapping[str, Any], input_shape: InputShape) -> dict[str, Any]:
         """The part of `configuration` that shapes the network; an inactive parameter takes its default.

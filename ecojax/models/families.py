@@ -46,7 +46,8 @@ MLP = Family(
     (Int("hidden_layers", 0, MOST_BLOCKS), Int("hidden_width", 1, MOST_CHANNELS), NORM, ACTIVATION),
     layers=lambda architecture: architecture["hidden_layers"],
     grows=frozenset({"hidden_width", "activation"}),
+    takes_rows=True,
 )
-LINEAR = Family("linear", lambda input_shape: (), _linear)
+LINEAR = Family("linear", lambda input_shape: (), _linear, takes_rows=True)
 
 FAMILIES = {one.name: one for one in (CONVNET, MLP, LINEAR, AIRBENCH, VIT)}

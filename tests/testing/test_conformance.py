@@ -31,7 +31,7 @@ from ecojax.errors import EcojaxError
 from ecojax.models import FAMILIES
 from ecojax.settings import SearchSettings
 from ecojax.space import Int, SearchSpace
-from ecojax.tasks import Tabular as OfRows
+from ecojax.tasks import Tabular
 from ecojax.tasks.descriptions import DESCRIPTIONS, described_by
 from ecojax.tasks.shelf import TASKS, load_task
 from ecojax.testing import check_exporter, check_meter, check_proposer, check_task
@@ -92,7 +92,7 @@ def test_a_tiny_one_of_each_kind_is_one_file_and_one_line(monkeypatch):
 def test_a_search_of_tiny_ones_alone(monkeypatch, tmp_path):
     for shelf, name, record in SHELVES:
         monkeypatch.setitem(shelf, name, record)
-    monkeypatch.setattr(OfRows, "possible", (*OfRows.possible, "tiny"))
+    monkeypatch.setattr(Tabular, "possible", (*Tabular.possible, "tiny"))  # made of the shelf on import
     monkeypatch.setattr(evaluator, "per_inference", pretended_energy)
     study = ecojax.search(
         "tiny:64",

@@ -59,7 +59,11 @@ def _scaled():
 
 
 TINY_FAMILY = Family(
-    "tiny", lambda input_shape: (Int("scale", 1, 4, default=2),), _scaled, (Int("scale", 1, 8),)
+    "tiny",
+    lambda input_shape: (Int("scale", 1, 4, default=2),),
+    _scaled,
+    (Int("scale", 1, 8),),
+    takes_rows=True,
 )
 
 

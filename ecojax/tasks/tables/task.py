@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ecojax.data import Dataset
+from ecojax.models import FAMILIES
 from ecojax.origins import Origins
 from ecojax.space import Parameter
 from ecojax.study import METRICS, Metric
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ecojax.train.loss import Loss
     from ecojax.train.program import TrainingProgram
 
-POSSIBLE = ("mlp", "linear")  # the families that take rows
+POSSIBLE = tuple(name for name, one in FAMILIES.items() if one.takes_rows)
 
 
 @dataclass(frozen=True)
