@@ -165,15 +165,16 @@ def _unknown(name: str, data_dir: Path) -> DataError:
 def _prepare(
     name: str, builder: Any, data_dir: Path, *, refusal: str | None, on_progress: OnProgress | None
 ) -> None:
-    """Prepare an absent dataset: four of them by our own means, the rest by TensorFlow's, where installed.
+    """Prepare an absent dataset: those that ecojax knows by its own means, the rest by TensorFlow's, where installed.
 
     refusal: why nothing is to be downloaded, and what to do about it.
     """
-    from ecojax.data.images.prepare import RECIPES, prepare
+    from ecojax.data.images.prepare import prepare
+    from ecojax.data.images.published import DATASETS
 
     missing = f"dataset {name!r} is not prepared in '{data_dir}' ({absent.whereabouts(name, data_dir)})"
     elsewhere = f"`tfds build {name} --file_format=array_record` on a machine with TensorFlow, and {option('data_dir')}"
-    ours = builder.name in RECIPES
+    ours = builder.name in DATASETS
     if not ours and find_spec("tensorflow") is None:
         raise DataError(
             f"{missing}, and preparing it needs TensorFlow; run {how_to_install('tensorflow')}, and this again, "

@@ -9,7 +9,8 @@ from archive_server import images_and_labels
 
 from ecojax.data import load
 from ecojax.data.images.archives import Examples
-from ecojax.data.images.prepare import RECIPES, prepare
+from ecojax.data.images.prepare import prepare
+from ecojax.data.images.published import DATASETS
 from ecojax.errors import DataError
 
 
@@ -18,9 +19,9 @@ def data_dir(tmp_path, monkeypatch) -> Path:
     """A folder with two prepared datasets; `flowers` is a person's own, which TFDS does not know."""
     images, labels = images_and_labels(30, (28, 28, 1), 10, 0)
     contents = {split: Examples(images, {"label": labels}) for split in ("train", "test")}
-    recipe = RECIPES["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
+    recipe = DATASETS["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(RECIPES, "mnist", recipe)
+        patch.setitem(DATASETS, "mnist", recipe)
         made = prepare("mnist", tmp_path / "data")
     flowers = tmp_path / "data" / "flowers" / "1.0.0"
     shutil.copytree(made, flowers)

@@ -16,7 +16,8 @@ from sklearn.datasets import load_digits
 
 from ecojax.data import identity, load
 from ecojax.data.images.archives import Examples
-from ecojax.data.images.prepare import RECIPES, _png, prepare
+from ecojax.data.images.prepare import _png, prepare
+from ecojax.data.images.published import DATASETS
 from ecojax.errors import DataError, InputError
 from ecojax.install import how_to_install
 
@@ -26,7 +27,7 @@ def prepare_as_mnist(data_dir, monkeypatch, **sizes: int) -> dict[str, np.ndarra
     parts = {split: images_and_labels(n, (28, 28, 1), 10, i) for i, (split, n) in enumerate(sizes.items())}
     contents = {split: Examples(images, {"label": labels}) for split, (images, labels) in parts.items()}
     monkeypatch.setitem(
-        RECIPES, "mnist", RECIPES["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
+        DATASETS, "mnist", DATASETS["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
     )
     prepare("mnist", data_dir)
     return {split: images for split, (images, _) in parts.items()}

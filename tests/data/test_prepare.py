@@ -9,7 +9,8 @@ from archive_server import cifar_records, idx_gz, images_and_labels, serving, ta
 from ecojax.cli.progress import Log
 from ecojax.data import load
 from ecojax.data.download import Archive
-from ecojax.data.images.prepare import RECIPES, prepare
+from ecojax.data.images.prepare import prepare
+from ecojax.data.images.published import DATASETS
 from ecojax.errors import DataError
 
 CIFAR10_NAMES = b"airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"
@@ -34,7 +35,7 @@ def mnist_archives() -> dict[str, bytes]:
 
 
 def published(monkeypatch, name: str, archives: list[Archive]) -> None:
-    monkeypatch.setitem(RECIPES, name, RECIPES[name]._replace(archives=tuple(archives)))
+    monkeypatch.setitem(DATASETS, name, DATASETS[name]._replace(archives=tuple(archives)))
 
 
 def read_back(name: str, split: str, data_dir) -> list[dict]:
@@ -183,10 +184,10 @@ def test_without_network_the_error_says_where_the_data_may_be_put(tmp_path, monk
         load("mnist", data_dir=tmp_path)
 
 
-def test_the_recipes_are_what_tfds_registers():
-    for name, recipe in RECIPES.items():
+def test_the_archives_are_what_tfds_registers():
+    for name, known in DATASETS.items():
         registered = tfds.builder(name).url_infos
-        for archive in recipe.archives:
+        for archive in known.archives:
             info = registered[archive.url]
             assert (archive.size_bytes, archive.sha256) == (info.size, info.checksum)
 

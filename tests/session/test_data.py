@@ -10,7 +10,8 @@ import pytest
 
 import ecojax
 from ecojax.data.images.archives import Examples
-from ecojax.data.images.prepare import RECIPES, prepare
+from ecojax.data.images.prepare import prepare
+from ecojax.data.images.published import DATASETS
 from ecojax.errors import DataError, InputError, StudyError
 from ecojax.session import crew
 from ecojax.settings import SearchSettings
@@ -39,7 +40,7 @@ def make_mnist(data_dir: Path, shift: int = 0) -> None:
         contents[split] = Examples(images, {"label": ((np.arange(n) + shift) % 10).astype(np.uint8)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
-            RECIPES, "mnist", RECIPES["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
+            DATASETS, "mnist", DATASETS["mnist"]._replace(archives=(), read=lambda files: (contents, {}))
         )
         prepare("mnist", data_dir)
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ecojax.data.images import cache
 from ecojax.data.images.dataset import ImageDataset, Images, Labels
-from ecojax.data.images.known import KNOWN, Known
 from ecojax.data.images.prepared import PreparedImages
+from ecojax.data.images.published import DATASETS
 from ecojax.data.memory import AvailableMemory, require_memory
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
@@ -16,8 +16,8 @@ from ecojax.data.source import Source
 
 def source(images: PreparedImages, cache_dir: Path, available_memory: AvailableMemory) -> Source:
     dataset = images.prepared
-    known = KNOWN.get(dataset.name)
-    title, class_names = known or Known(dataset.name)
+    known = DATASETS.get(dataset.name)
+    title, class_names = (known.title, known.class_names) if known else (dataset.name, ())
     unnamed = images.class_names == tuple(map(str, range(len(images.class_names))))
     copy = " (JPEG copy)" if known and images.is_jpeg else ""
     return Source(
