@@ -62,7 +62,9 @@ def test_a_model_of_a_users_own() -> None:
 
 def test_a_function() -> None:
     space = (ecojax.Float("x", 0.0, 1.0),)
-    check_task(given(lambda found: {"error": found["x"] ** 2}, space, {"error": "min"})(pin={}))
+    check_task(
+        given(lambda found: {"error": found["x"] ** 2}, space, {"error": "min"})(pin={}, objectives=["error"])
+    )
 
 
 def test_every_kind_of_export_is_that_of_a_task_above(make_dataset) -> None:
