@@ -75,6 +75,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     from benchmarks.engine import closed_forms, ours, parts, peers, tables
+    from benchmarks.engine.ledger import CHECKPOINTS
     from benchmarks.engine.report import Bars
     from benchmarks.engine.tasks import Remembered, run_all
 
@@ -87,6 +88,8 @@ def main() -> None:
     for given, known in ((chosen, problems), (arguments.methods or [], methods)):
         if unknown := sorted(set(given) - set(known)):
             sys.exit(f"'{unknown[0]}' is unknown or not there; there are {', '.join(known)}")
+    if arguments.trials is not None and arguments.trials < CHECKPOINTS[0]:
+        sys.exit(f"--trials {arguments.trials} ends before the first figure; give {CHECKPOINTS[0]} or more")
     if len(there) < len(tables.TABLES):
         print(f"only {len(there)} of {len(tables.TABLES)} tables are in the folder given by --tables\n")
     plan = parts.Plan(

@@ -355,14 +355,21 @@ def regret(options: Mapping[str, Any], *, shuffles: int, ours: bool = False) -> 
 
 
 def inherit(options: Mapping[str, Any], *, seeds: int) -> dict[str, Any]:
-    """Searches with and without inheritance: the hypervolume that each has when both have spent the same joules."""
+    """Searches with and without inheritance: the hypervolume that each has when both have spent the same joules.
+
+    Both compile everything themselves, since compiling is among the joules.
+    """
+    import jax
+
     import ecojax
 
+    jax.config.update("jax_enable_compilation_cache", False)
     ratios, joules = [], []
     for seed in range(seeds):
         histories = []
         with tempfile.TemporaryDirectory() as scratch:
             for inherits in (False, True):
+                jax.clear_caches()
                 study = ecojax.search(
                     **options,
                     seed=seed,
@@ -382,6 +389,7 @@ def inherit(options: Mapping[str, Any], *, seeds: int) -> dict[str, Any]:
         without, with_it = (hypervolume(points[spent <= most], everything) for spent, points in histories)
         ratios.append(with_it / without if without else math.nan)
         joules.append(most)
+    jax.config.update("jax_enable_compilation_cache", True)
     return {
         "seeds": seeds,
         "joules": joules,

@@ -373,7 +373,7 @@ def _noise_problems(plan: Plan) -> list[str]:
 
 
 def noise_report(plan: Plan, remembered: Remembered, bars: Bars) -> dict[str, Any]:
-    trials = min(plan.trials, NOISE_TRIALS)
+    trials = max(c for c in CHECKPOINTS if c <= min(plan.trials, NOISE_TRIALS))
     print(
         f"NOISE: {plan.judged}, one random training a trial, a replicate every {plan.replicate} trials; the front "
         "named by means, evaluated free of noise; median (quartiles) worst\n"
