@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecojax.data import embedded, npz, parquet, tables
 from ecojax.data.images import folder
+from ecojax.data.memory import AvailableMemory
 from ecojax.data.source import Source
 
 
@@ -18,14 +19,14 @@ class Kind:
     """
 
     name: str
-    source: Callable[[str], Source]
+    source: Callable[[str, AvailableMemory], Source]
     of_files: bool = True
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("sklearn", embedded.source, of_files=False),
+        Kind("sklearn", lambda name, available_memory: embedded.source(name), of_files=False),
         Kind("npz", npz.source),
         Kind("csv", tables.of_csv),
         Kind("parquet", parquet.source),
@@ -34,10 +35,10 @@ KINDS = {
 }
 
 
-def source_named(dataset: str) -> Source | None:
+def source_named(dataset: str, available_memory: AvailableMemory) -> Source | None:
     """The source of a dataset's name that begins with a kind; None for another."""
     kind, colon, rest = dataset.partition(":")
-    return KINDS[kind].source(rest) if colon and kind in KINDS else None
+    return KINDS[kind].source(rest, available_memory) if colon and kind in KINDS else None
 
 
 def is_path(dataset: str) -> bool:

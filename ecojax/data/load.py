@@ -54,7 +54,7 @@ def load(
         InputError: a size or the seed is impossible.
         DataError: the dataset is unknown, unobtainable, damaged, of another kind, or too large for this host.
     """
-    source = digits.source() if name == digits.NAME else source_named(name)
+    source = digits.source() if name == digits.NAME else source_named(name, available_memory)
     if source is None:
         # absolute, since the test set is read when this process may work in another folder
         data_folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()

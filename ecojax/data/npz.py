@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 
 from ecojax.data.arrays import source_of
+from ecojax.data.memory import AvailableMemory, require_memory_for_files
 from ecojax.data.place import Place, opened
 from ecojax.data.source import Source
 from ecojax.errors import DataError
 
 
-def source(text: str) -> Source:
+def source(text: str, available_memory: AvailableMemory) -> Source:
     """The source of `npz:FILE`. Raises `DataError` naming the file and the array that is missing or wrong."""
     path = Place.of(text, ()).path
+    require_memory_for_files([path], f"'{path}'", available_memory)
     arrays: dict[str, np.ndarray] = opened(path, _read)
     if "x" in arrays and "x_train" not in arrays:
         arrays |= {"x_train": arrays["x"], "y_train": arrays.get("y")}  # type: ignore[dict-item]

@@ -1,11 +1,13 @@
 """Tables as a source: rows of numbers and text, with a column that is learnt; those of CSV files among them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ecojax.data.arrays import source_of
+from ecojax.data.memory import AvailableMemory, require_memory_for_files
 from ecojax.data.place import Place, opened
 from ecojax.data.source import Source
 from ecojax.errors import DataError
@@ -19,10 +21,10 @@ TASKS = ("classification", "regression")
 OPTIONS = ("target", "drop", "task")
 
 
-def of_csv(text: str) -> Source:
+def of_csv(text: str, available_memory: AvailableMemory) -> Source:
     """The source of `csv:FILE?target=COLUMN`."""
     place = Place.of(text, OPTIONS)
-    return of_frames(place, frames_in(place, (".csv",), require_pandas().read_csv))
+    return of_frames(place, frames_in(place, (".csv",), require_pandas().read_csv, available_memory))
 
 
 def require_pandas() -> Any:
@@ -37,12 +39,16 @@ def require_pandas() -> Any:
     return pandas
 
 
-def frames_in(place: Place, suffixes: Sequence[str], read: Any) -> dict[str, Any]:
+def frames_in(
+    place: Place, suffixes: Sequence[str], read: Any, available_memory: AvailableMemory
+) -> dict[str, Any]:
     """The rows of each split, all with the same columns. Raises `DataError` for files that cannot be read."""
     import pandas
 
     found = {}
-    for part, files in place.files(suffixes).items():
+    listed = place.files(suffixes)
+    require_memory_for_files(chain.from_iterable(listed.values()), f"'{place.path}'", available_memory)
+    for part, files in listed.items():
         found[part] = pandas.concat([opened(file, read) for file in files], ignore_index=True)
         if not len(found[part]):
             raise DataError(f"'{place.path}' has no rows to {part} on; give a table with rows")

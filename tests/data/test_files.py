@@ -161,6 +161,33 @@ def test_a_folder_of_images_has_a_class_for_each_folder(tmp_path):
         assert (image == ((128, 128, 128), (255, 0, 0))[label]).all()
 
 
+@pytest.mark.parametrize("options", ["", "?size=8"])
+def test_images_that_do_not_fit_are_refused_before_they_are_decoded(tmp_path, monkeypatch, options):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            picture((1, 2, 3), (40, 30)).save(tmp_path / name / f"{number}.png")
+
+    def decode(*_):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(Image.Image, "convert", decode)
+    needed = 10 * 3 * (40 * 30 if not options else 64)
+    with pytest.raises(DataError, match=r"with 10 images of .* pixels needs .* of memory.*\?size=32"):
+        load(f"folder:{tmp_path}{options}", available_memory=lambda: needed - 1)
+    with pytest.raises(AssertionError, match="decoded"):
+        load(f"folder:{tmp_path}{options}", available_memory=lambda: needed)
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv", "parquet"])
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path, frame, kind):
+    file = tmp_path / f"a.{kind}"
+    write = {"npz": lambda to: np.savez(to, x=np.zeros((90, 90)), y=np.arange(90)), "csv": frame.to_csv}
+    write.get(kind, frame.to_parquet)(file)
+    with pytest.raises(DataError, match=rf"reading '.*a\.{kind}' needs .* give a part of it, or use a host"):
+        load(f"{kind}:{file}", available_memory=lambda: file.stat().st_size - 1)
+
+
 def test_images_in_parquet_are_read_as_hugging_face_writes_them(tmp_path):
     import pyarrow
     from pyarrow import parquet

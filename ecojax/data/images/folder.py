@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ecojax.data.arrays import source_of
-from ecojax.data.images.pictures import decoded, of_one_depth, size_of, titled
+from ecojax.data.images.pictures import Picture, decoded, size_of, titled
+from ecojax.data.memory import AvailableMemory
 from ecojax.data.place import Place, split_of
 from ecojax.data.source import Source
 from ecojax.errors import DataError
@@ -13,7 +14,7 @@ from ecojax.errors import DataError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 
 
-def source(text: str) -> Source:
+def source(text: str, available_memory: AvailableMemory) -> Source:
     """The source of `folder:DIR?size=32`: `DIR/class/*.png`, or `DIR/train/class/*.png` and so on.
 
     Raises `DataError` naming the folder or the image that is wrong.
@@ -27,7 +28,7 @@ def source(text: str) -> Source:
     inside = _folders(place.path)
     splits = {part: folder for folder in inside if (part := split_of(folder.name))}
     roots = splits if "train" in splits else {"train": place.path}
-    images, labels = {}, {}
+    pictures, labels = {}, {}
     for part, root in roots.items():
         files = [
             (file, folder.name)
@@ -40,12 +41,12 @@ def source(text: str) -> Source:
                 f"'{root}' holds no folder of images for each class; put the images into '{root / 'CLASS'}' and so on, "
                 f"in files that end in {', '.join(SUFFIXES)}"
             )
-        images[part] = decoded([(f"'{file}'", file) for file, _ in files], size)
+        pictures[part] = [Picture(f"'{file}'", file) for file, _ in files]
         labels[part] = np.array([label for _, label in files])
-    whole = of_one_depth(images)
     name = place.path.resolve().name
+    images = decoded(pictures, size, name, available_memory)
     return source_of(
-        {part: (whole[part], labels[part]) for part in roots},
+        {part: (images[part], labels[part]) for part in roots},
         name=name,
         title=titled(name, size),
         origin=f"folder {name}",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ecojax.data.arrays import source_of
-from ecojax.data.images.pictures import decoded, of_one_depth, size_of, titled
+from ecojax.data.images.pictures import Picture, decoded, size_of, titled
+from ecojax.data.memory import AvailableMemory
 from ecojax.data.place import Place
 from ecojax.data.source import Source
 from ecojax.data.tables import is_of_classes, learnt, target_of
@@ -21,25 +22,25 @@ def _is_of_images(column: Any) -> bool:
     return bool(len(there)) and isinstance(there.iloc[0], dict) and "bytes" in there.iloc[0]
 
 
-def of_images(place: Place, frames: dict[str, Any], column: str) -> Source:
+def of_images(place: Place, frames: dict[str, Any], column: str, available_memory: AvailableMemory) -> Source:
     """The source of the images in `column`. Raises `DataError` naming a row that cannot be read."""
     size = size_of(place.options.get("size"))
     target = target_of(f"'{place.path}'", place.options, list(frames["train"]))
-    images, labels = {}, {}
+    pictures, labels = {}, {}
     for part, frame in frames.items():
-        pictures = [
-            (
+        pictures[part] = [
+            Picture(
                 f"row {row} of column {column!r} of the {part} split of '{place.path}'",
                 (cell or {}).get("bytes"),
             )
             for row, cell in enumerate(frame[column], 1)
         ]
-        images[part] = decoded(pictures, size)
         labels[part] = learnt(place, target, frame[target], is_of_classes(place, frames["train"][target]))
-    whole, name = of_one_depth(images), place.path.resolve().name
+    name = place.path.resolve().name
+    images = decoded(pictures, size, name, available_memory)
     names = _class_names(place, target) if labels["train"].dtype.kind in "iu" else None
     return source_of(
-        {part: (whole[part], labels[part]) for part in frames},
+        {part: (images[part], labels[part]) for part in frames},
         name=name,
         title=titled(name, size),
         origin=f"file {name}",
