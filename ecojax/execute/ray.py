@@ -15,7 +15,7 @@ from io import FileIO
 from typing import Any
 
 from ecojax.errors import ExecutorError, InputError
-from ecojax.execute.executor import End, Maker, described
+from ecojax.execute.executor import End, Job, Maker, described
 from ecojax.execute.log import CHARACTERS, last_lines
 from ecojax.execute.message import outcome
 from ecojax.execute.pool import PoolExecutor, Seat
@@ -108,6 +108,10 @@ class RayExecutor(PoolExecutor[_Worker]):
                 f"No node of the Ray cluster has {self._need()} for a worker; ask for less, or add a node."
             )
         self._resize()
+
+    def submit(self, job: Job) -> None:
+        self._again.discard(job.id)  # it may be a further attempt at what another died of
+        super().submit(job)
 
     def close(self) -> None:
         ray = self._ray

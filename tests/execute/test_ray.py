@@ -126,11 +126,12 @@ def test_time_limits_and_cancellations_kill(one, tmp_path):
 
 
 def test_a_worker_that_died_while_idle_costs_no_job(one):
-    one.submit(Job(0, Call("pid")))
-    os.kill(one.wait()[0].value, signal.SIGKILL)
-    time.sleep(2.0)  # until Ray has noticed, on a busy host too
-    one.submit(Job(1, Call("add")))
-    assert one.wait()[0].value == 40
+    for _ in range(2):  # nor the next attempt at it
+        one.submit(Job(0, Call("pid")))
+        os.kill(one.wait()[0].value, signal.SIGKILL)
+        time.sleep(2.0)  # until Ray has noticed, on a busy host too
+        one.submit(Job(1, Call("add")))
+        assert one.wait()[0].value == 40
 
 
 def test_what_the_maker_raises_start_raises(cluster):
