@@ -9,7 +9,7 @@ import numpy as np
 from ecojax.data.dataset import Dataset, Inputs, Outputs
 from ecojax.data.images.dataset import ImageDataset
 from ecojax.data.memory import AvailableMemory, available_memory_bytes
-from ecojax.data.parts import split
+from ecojax.data.parts import FEWEST_SAMPLES, split
 from ecojax.data.progress import OnProgress
 from ecojax.data.source import Source
 from ecojax.errors import DataError
@@ -158,17 +158,17 @@ def _inputs(x: Any, what: _What) -> Inputs:
             raise DataError(
                 f"{what.x} holds {found[tuple(np.argwhere(bad)[0])]} at [{place}]; fill in or drop such samples"
             )
-        return _in_32_bits(found, what)
+        return _in_32_bits(found, what.x)
     if found.dtype.kind in "iub":
-        return _in_32_bits(found, what)
+        return _in_32_bits(found, what.x)
     raise DataError(f"{what.x} holds {found.dtype} values; give numbers")
 
 
-def _in_32_bits(found: np.ndarray, what: _What) -> Inputs:
+def _in_32_bits(found: np.ndarray, what: str) -> Inputs:
     whole = found.dtype.kind in "iub"
     limit = float(np.iinfo(np.int32).max if whole else np.finfo(np.float32).max)
     if found.dtype.itemsize >= 4 and max(abs(float(found.max())), abs(float(found.min()))) > limit:
-        raise DataError(f"{what.x} holds values beyond {limit:g}, which 32 bits cannot hold; rescale it")
+        raise DataError(f"{what} holds values beyond {limit:g}, which 32 bits cannot hold; rescale it")
     return found.astype(np.int32 if whole else np.float32)
 
 
@@ -186,7 +186,7 @@ def _outputs(y: Any, what: _What) -> np.ndarray:
         bad = np.flatnonzero(~np.isfinite(found))
         if len(bad):
             raise DataError(f"{what.y} holds {found[bad[0]]} at [{bad[0]}]; drop samples without a target")
-        return found.astype(np.float32)
+        return _in_32_bits(found, what.y)
     if found.dtype.kind not in "iubU":
         raise DataError(
             f"{what.y} holds {found.dtype} values; give whole numbers or text as labels, or floating-point numbers as "
@@ -205,16 +205,22 @@ def _classes(
             f"y of {name!r} holds labels in one split and targets in another; give one kind in all"
         )
     if kinds["train"]:
-        constant = raw["train"].min() == raw["train"].max()
-        if constant:
-            raise DataError(
-                f"the target of {name!r} is {raw['train'][0]:g} in all training samples; there is nothing to learn"
-            )
+        for part, targets in raw.items():
+            if targets.min() == targets.max():
+                raise DataError(
+                    f"the target of {name!r} is {targets[0]:g} in all samples of the {part} split; there is nothing to "
+                    "learn, or to tell models by"
+                )
         return (), raw
     values = np.unique(raw["train"])
     if len(values) < 2 and class_names is None:
         raise DataError(
             f"y of {name!r} holds the one class {values[0]!s}; give samples of two classes at least"
+        )
+    if len(values) == len(raw["train"]) >= FEWEST_SAMPLES:
+        raise DataError(
+            f"y of {name!r} holds another class in each of its {len(values)} training samples; give several of each "
+            "class, or floating-point numbers as targets"
         )
     numbered = (
         values.dtype.kind in "iu"

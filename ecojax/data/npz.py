@@ -1,5 +1,7 @@
 """Arrays in a `.npz` file as a source: `x` and `y`, or `x_train`, `y_train`, `x_test` and so on."""
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +18,18 @@ def source(text: str, available_memory: AvailableMemory) -> Source:
     path = Place.of(text, ()).path
     require_memory_for_files([path], f"'{path}'", available_memory)
     arrays: dict[str, np.ndarray] = opened(path, _read)
-    if "x" in arrays and "x_train" not in arrays:
-        arrays |= {"x_train": arrays["x"], "y_train": arrays.get("y")}  # type: ignore[dict-item]
     parts: dict[str, Any] = {}
     for part in ("train", "validation", "test"):
-        x, y = arrays.get(f"x_{part}"), arrays.get(f"y_{part}")
+        whole = part == "train" and "x" in arrays and "x_train" not in arrays
+        x, y = (arrays.get(axis if whole else f"{axis}_{part}") for axis in "xy")
         if (x is None) != (y is None) or (part == "train" and x is None):
             raise DataError(
                 f"'{path}' holds the arrays {', '.join(sorted(arrays)) or '(none)'}; it needs x and y, or x_train and "
                 "y_train, and may have x_validation, y_validation, x_test and y_test"
             )
         if x is not None:
-            whole = x.ndim == 2 and x.dtype.kind in "iub"
-            parts[part] = (x.astype(np.float32) if whole else x, y)
+            of_numbers = x.ndim == 2 and x.dtype.kind in "iub"
+            parts[part] = (x.astype(np.float32) if of_numbers else x, y)
     names = {name: arrays.get(name) for name in ("class_names", "feature_names")}
     return source_of(
         parts,
@@ -38,9 +39,20 @@ def source(text: str, available_memory: AvailableMemory) -> Source:
     )
 
 
-def _read(path: Any) -> dict[str, np.ndarray]:
-    file = np.load(path, allow_pickle=False)
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise ValueError("it holds one array, and no archive of several as np.savez writes them")
-    with file:
-        return {name: file[name] for name in file.files}
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as stream:  # closed here, for numpy leaves it open where it is damaged
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("it is no archive of arrays as np.savez writes them")
+        stream.seek(0)
+        file = np.load(stream, allow_pickle=False)
+        found = {}
+        for name in file.files:
+            try:
+                found[name] = file[name]
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+                raise DataError(
+                    f"array {name!r} of '{path}' holds Python objects; save it as numbers or text"
+                ) from None
+        return found

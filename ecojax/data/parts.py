@@ -17,7 +17,7 @@ from ecojax.errors import DataError, InputError
 from ecojax.wording import option
 
 _CARVED_TEST_FRACTION = 0.2  # of the training samples, where nothing else is published to test on
-_LEAST = 5  # training samples: of fewer, a fifth is none
+FEWEST_SAMPLES = 5  # training samples: of fewer, a fifth is none
 _CARVED_TEST_SEED = 0  # never the user's: every study of a dataset has the same test set
 
 
@@ -64,6 +64,9 @@ def split(
         x_validation, y_validation = _take(*published, drawn)
     drawn, _ = stratified_draw(strata(y[pool]), plan.train_size, seed=seed, purpose="train")
     x_train, y_train = _take(x, y, pool[drawn])
+
+    _require_spread(y_train, "training", source)
+    _require_spread(y_validation, "validation", source)
 
     of_test = (x, y) if plan.test_from_train else source.read(plan.test_split, on_progress)
     test_digest = identity.of_samples(*of_test, test)
@@ -122,10 +125,10 @@ def _plan(
             f"dataset {source.name!r} has no training split, only {', '.join(sizes) or 'empty ones'}; choose another"
         )
     pool = sizes["train"]
-    if pool < _LEAST:
+    if pool < FEWEST_SAMPLES:
         raise DataError(
             f"dataset {source.name!r} has {pool} training {source.samples}, too few to draw others from; give "
-            f"{_LEAST} or more"
+            f"{FEWEST_SAMPLES} or more"
         )
     test_split = next((split for split in ("test", "validation") if split in sizes), "train")
     test_size = round(_CARVED_TEST_FRACTION * pool) if test_split == "train" else sizes[test_split]
@@ -154,6 +157,15 @@ def _within(
             "give a number in this range"
         )
     return size
+
+
+def _require_spread(y: Outputs, part: str, source: Source) -> None:
+    """Raises `DataError` where the targets drawn are all the same, and no error or r2 tells models apart."""
+    if np.issubdtype(y.dtype, np.floating) and y.min() == y.max():
+        raise DataError(
+            f"the target is {y[0]:g} in all {len(y)} {part} {source.samples} drawn from {source.name!r}; draw more, or "
+            "others with another seed"
+        )
 
 
 def _take(x: Inputs, y: Outputs, index: NDArray[np.int64]) -> tuple[Inputs, Outputs]:

@@ -204,6 +204,12 @@ def learnt(place: Place, name: str, column: Any, classes: bool) -> np.ndarray:
     if classes:
         if types.is_integer_dtype(column):
             return np.asarray(column.to_numpy(np.int64))
+        for row, value in enumerate(column, 1):
+            if not isinstance(value, str | int | float | np.generic):
+                raise DataError(
+                    f"column {name!r} of '{place.path}' holds {value!r} in row {row}, neither a number nor text; learn "
+                    "another, with target=COLUMN"
+                )
         return np.asarray(column.astype(str).to_numpy(object).astype(str))
     if _is_text(column):
         raise DataError(

@@ -74,7 +74,7 @@ NAN[7, 2] = np.nan
         (FEATURES[:9], LABELS, "9 samples and y .* 100"),
         (FEATURES[:, 0], LABELS, r"of shape \(100,\)"),
         (FEATURES, LABELS * 0, "the one class 0"),
-        (FEATURES, LABELS * 0.0, "is 0 in all training samples"),
+        (FEATURES, LABELS * 0.0, "is 0 in all samples of the train split"),
         (FEATURES, FEATURES, r"of shape \(100, 3\)"),
         (np.array([["a"]] * 100), LABELS, "give numbers"),
         (FEATURES, np.array([None] * 100), "object values"),

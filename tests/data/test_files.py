@@ -132,7 +132,7 @@ def test_a_table_of_a_few_rows_is_refused(tmp_path):
 
 def test_one_array_is_no_archive_of_several(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(3))
-    with pytest.raises(DataError, match=r"a.npy' cannot be read \(it holds one array"):
+    with pytest.raises(DataError, match=r"a.npy' cannot be read \(it is no archive of arrays"):
         load(f"npz:{tmp_path / 'a.npy'}")
 
 
@@ -211,6 +211,64 @@ def test_images_in_parquet_are_read_as_hugging_face_writes_them(tmp_path):
     parquet.write_table(table, tmp_path / "train-00000-of-00001.parquet")
     with pytest.raises(DataError, match=r"row 1 of column 'image' .* cannot be read as an image"):
         load(f"parquet:{tmp_path}")
+
+
+X, Y = np.zeros((40, 2)), np.arange(40) % 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x": X}, "holds the arrays x; it needs x and y"),
+        ({"x": X, "y": np.array([None] * 40)}, "array 'y' of .* holds Python objects"),
+        ({"x": X, "y": np.arange(40)}, "another class in each of its 40"),
+        ({"x": X, "y": np.arange(40) * 1e300}, "y of the train split .* beyond 3.4"),
+        (
+            {"x_train": X, "y_train": Y * 1.5, "x_test": X, "y_test": Y * 0.0},
+            "is 0 in all .* of the test split",
+        ),
+        ({"x": X, "y": np.r_[1.5, np.zeros(39)]}, "is 0 in all .* drawn"),
+    ],
+)
+def test_arrays_that_nothing_can_be_learnt_from_are_refused(tmp_path, arrays, said):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataError, match=said):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_damaged_archive_of_arrays_is_refused_and_closed(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:300])
+    with pytest.raises(DataError, match=r"a.npz' cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+@pytest.mark.parametrize(
+    "values", [pandas.date_range("2020", periods=ROWS), [[1, 2]] * ROWS, [b"a", b"b"] * (ROWS // 2)]
+)
+def test_a_target_that_is_neither_number_nor_text_is_refused(tmp_path, frame, values):
+    frame["target"] = values
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"column 'target' .* in row 1, neither a number nor text"):
+        load(f"parquet:{tmp_path / 'a.parquet'}")
+
+
+@pytest.mark.parametrize(
+    ("cell", "label", "said"),
+    [
+        (None, "label", "column 'image' of .* holds no encoded image in row 2"),
+        ({"bytes": None, "path": "x.png"}, "label", "column 'image' of .* holds no encoded image in row 2"),
+        ({"bytes": b"x", "path": ""}, "what", r"add \?target=COLUMN, of what$"),
+    ],
+)
+def test_a_column_of_images_that_lacks_one_or_its_label_is_refused(tmp_path, cell, label, said):
+    import pyarrow
+    from pyarrow import parquet
+
+    cells = [{"bytes": b"x", "path": ""}, cell] * 20
+    parquet.write_table(pyarrow.table({"image": cells, label: [0, 1] * 20}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=said):
+        load(f"parquet:{tmp_path / 'a.parquet'}")
 
 
 @pytest.mark.parametrize("kind", ["npz", "csv", "parquet", "folder"])

@@ -9,6 +9,7 @@ from ecojax.data.dataset import Dataset, Inputs
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int32]
+_PIXELS = 1 << 22  # counted at once, of each of which bincount makes a copy of 8 bytes
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class ImageDataset(Dataset):
         """
         channels = inputs.shape[-1]
         counts = np.zeros((channels, 256), np.int64)
-        for start in range(0, len(inputs), 4096):  # bounds the int64 copies that bincount makes
-            block = inputs[start : start + 4096].reshape(-1, channels)
+        flat = inputs.reshape(-1, channels)
+        for start in range(0, len(flat), _PIXELS):
+            block = flat[start : start + _PIXELS]
             for channel in range(channels):
                 counts[channel] += np.bincount(block[:, channel], minlength=256)
         levels = np.arange(256) / 255

@@ -10,6 +10,7 @@ from ecojax.data.memory import AvailableMemory
 from ecojax.data.place import Place
 from ecojax.data.source import Source
 from ecojax.data.tables import is_of_classes, learnt, target_of
+from ecojax.errors import DataError
 
 
 def column_of_images(frame: Any) -> str | None:
@@ -25,13 +26,13 @@ def _is_of_images(column: Any) -> bool:
 def of_images(place: Place, frames: dict[str, Any], column: str, available_memory: AvailableMemory) -> Source:
     """The source of the images in `column`. Raises `DataError` naming a row that cannot be read."""
     size = size_of(place.options.get("size"))
-    target = target_of(f"'{place.path}'", place.options, list(frames["train"]))
+    target = target_of(f"'{place.path}'", place.options, [name for name in frames["train"] if name != column])
     pictures, labels = {}, {}
     for part, frame in frames.items():
         pictures[part] = [
             Picture(
                 f"row {row} of column {column!r} of the {part} split of '{place.path}'",
-                (cell or {}).get("bytes"),
+                _encoded(place, column, row, cell),
             )
             for row, cell in enumerate(frame[column], 1)
         ]
@@ -46,6 +47,16 @@ def of_images(place: Place, frames: dict[str, Any], column: str, available_memor
         origin=f"file {name}",
         class_names=names,
     )
+
+
+def _encoded(place: Place, column: str, row: int, cell: Any) -> bytes:
+    found = cell.get("bytes") if isinstance(cell, dict) else None
+    if not isinstance(found, bytes):
+        raise DataError(
+            f"column {column!r} of '{place.path}' holds no encoded image in row {row}; leave the row out, or write the "
+            "image's bytes into it"
+        )
+    return found
 
 
 def _class_names(place: Place, target: str) -> list[str] | None:
