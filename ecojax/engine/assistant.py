@@ -48,9 +48,9 @@ class Scale(NamedTuple):
     spread: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Scale":
+    def of(cls, values: np.ndarray, scaled: bool) -> "Scale":
         middle, ninety_fifth = np.quantile(values, [0.5, 0.95])
-        log = bool((values > 0).all() and ninety_fifth > LOG_RATIO * middle)
+        log = not scaled and bool((values > 0).all() and ninety_fifth > LOG_RATIO * middle)
         values = np.log(values) if log else values
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         # what is hopeless need not be told from what is worse
@@ -98,11 +98,13 @@ class Assistant:
         objectives: int,
         seed: int,
         known: Known | None = None,
+        scaled: Sequence[bool] = (),
         before_compiling: Callable[[], None] = lambda: None,
     ):
         self.space, self.objectives, self.seed = space, objectives, seed
         self._before_compiling = before_compiling
         self._known = known
+        self._scaled = scaled or [False] * objectives
         self._shape: tuple[Any, Any, int] | None = (
             None  # gene kinds and conditions, as the compiled half takes them
         )
@@ -114,7 +116,10 @@ class Assistant:
     def propose(self, step: int, archive: Archive) -> Iterator[Configuration]:
         """Configurations, the most promising first, new or not."""
         rng = np.random.default_rng([self.seed, step, 3])
-        scales = [Scale.of(column) for column in archive.objectives.T]
+        scales = [
+            Scale.of(column, scaled)
+            for column, scaled in zip(archive.objectives.T, self._scaled, strict=True)
+        ]
         front = np.stack([scale(archive.objectives[:, i]) for i, scale in enumerate(scales)], 1)
         rows = self._rows(archive, front, rng)
         starts, pool = self._starts(archive, rng), self._pool(archive, rng)

@@ -48,6 +48,8 @@ class Engine:
         queue: configurations to try first, in this order.
         replicate: every so many steps, once the first population and the queue are through and there is a front,
             evaluate one of its members again; 0 never does.
+        scaled: of each objective, whether it is told on the scale on which gains are to be weighed; what is not may be
+            weighed by its logarithm, where what was seen spans more than a decade. By default none is.
         prior: a map of genomes that shapes the Sobol sequence and random draws, as `ecojax.space.priors` makes it.
         before_compiling: called before the model is compiled, which takes seconds.
 
@@ -67,6 +69,7 @@ class Engine:
         known: Known | None = None,
         queue: Sequence[Configuration] = (),
         replicate: int = 0,
+        scaled: Sequence[bool] = (),
         prior: Prior | None = None,
         before_compiling: Callable[[], None] = lambda: None,
     ):
@@ -92,7 +95,12 @@ class Engine:
         self._encoder = Encoder(space)
         self._variator = Variator(space, objectives=objectives, population=population, seed=seed)
         self._assistant = Assistant(
-            space, objectives=objectives, seed=seed, known=known, before_compiling=before_compiling
+            space,
+            objectives=objectives,
+            seed=seed,
+            known=known,
+            scaled=scaled,
+            before_compiling=before_compiling,
         )
         sobol = Sobol(len(space), seed)
         self.tools = Tools(space, seed, population, self._prior, sobol, self._variator, self._assistant)

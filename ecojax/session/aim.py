@@ -1,5 +1,6 @@
 """What a search optimises, and within which bounds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,3 +20,7 @@ class Aim:
     def quality(self) -> Metric:
         """The metric that learning curves are of."""
         return next(iter(self.metrics.values()))
+
+    def weighed(self, figures: Mapping[str, float]) -> list[float]:
+        """The objectives on the scales on which gains are weighed, all minimised; NaN where a figure is missing."""
+        return [float(self.metrics[name].weighed(figures.get(name, math.nan))) for name in self.objectives]

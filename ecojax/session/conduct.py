@@ -1,6 +1,5 @@
 """A search from its first proposal to the test of its frontier, with the account of its time."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,8 +65,7 @@ def conduct(
     known = known_of(task, names)
 
     def known_objectives(configuration: Configuration) -> list[float]:
-        figures = known(configuration)
-        return [metrics[name].minimised(figures.get(name, math.nan)) for name in settings.objectives]
+        return aim.weighed(known(configuration))
 
     engine = Engine(
         task.space,
@@ -80,6 +78,7 @@ def conduct(
         queue=settings.enqueue,
         replicate=settings.replicate,
         prior=prior_map(task.space),
+        scaled=[metrics[name].link != "identity" for name in settings.objectives],
     )
     # figures of two kinds of devices make no objective; metered apart, they are of one whoever trains
     of_a_device = {name for name in (*settings.objectives, *bounds) if metrics[name].when == "metered"}

@@ -91,7 +91,7 @@ class Ledger:
 
 
 def observe(trial: Trial, aim: Aim) -> Observation:
-    """A trial as the engine sees it: objectives minimised, the violations of all constraints summed.
+    """A trial as the engine sees it: objectives as they are weighed, the violations of all constraints summed.
 
     One that was stopped early counts with the quality that it was expected to end with: it was no failure.
     """
@@ -100,5 +100,5 @@ def observe(trial: Trial, aim: Aim) -> Observation:
         metrics[quality] = metrics[f"expected_{quality}"]
     elif not trial.complete:
         return Observation(trial.configuration, None, pending=trial.status is Status.RUNNING)
-    values = [aim.metrics[name].minimised(metrics[name]) for name in aim.objectives]
+    values = aim.weighed(metrics)
     return Observation(trial.configuration, values, violation(metrics, aim.constraints))

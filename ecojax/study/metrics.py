@@ -45,7 +45,7 @@ class Metric:
         objective: whether a search may optimise it; of such, repeats count by their mean.
         least, most: the values that it can take.
         when: known once a candidate is "built", once it is "metered", or only when it is "trained".
-        link: the scale on which learning curves are close to straight.
+        link: the scale on which learning curves are close to straight, and on which a search weighs gains.
         count: of a share, the number of samples that it is a share of; its binomial error follows from it.
         chance: its value for a model that has learnt nothing.
         spread: the metrics that hold its spread, the preferred first: `_ci95` half a 95 % interval, `_se` a standard
@@ -161,6 +161,28 @@ class Metric:
             share = self._counted(values)
             return np.asarray(np.log(share / (1 - share)))
         return np.log(np.maximum(values, np.finfo(float).tiny)) if self.link == "log" else values
+
+    def weighed(self, values: "np.ndarray") -> "np.ndarray":
+        """`values` on the scale on which a search weighs gains, turned so that less is better.
+
+        That is the link; of a share, the logit of what lies above chance. To both of its ends the standard error of
+        the share there is added: what its samples cannot tell from chance, or from perfection, is hardly apart.
+        """
+        import numpy as np
+
+        if self.link != "logit":
+            linked = self.linked(np.asarray(values, float))
+            return -linked if self.direction == "maximize" else linked
+        share, guess = np.asarray(values, float), self.chance
+        if self.direction == "minimize":  # an error: weigh what is right
+            share, guess = 1.0 - share, None if guess is None else 1.0 - guess
+        n, guess = self.count or UNCOUNTED, guess or 0.0
+        near_chance = max(math.sqrt(guess * (1.0 - guess) / n), 2.0 / (n + 4))
+        wrong = (n * (1.0 - share) + 2.0) / (n + 4)
+        return np.asarray(
+            np.log(wrong / (1.0 - guess))
+            - np.log((np.maximum(share - guess, 0.0) + near_chance) / (1.0 - guess))
+        )
 
     def unlinked(self, values: "np.ndarray") -> "np.ndarray":
         """The inverse of `linked`."""
