@@ -48,8 +48,8 @@ class Engine:
         queue: configurations to try first, in this order.
         replicate: every so many steps, once the first population and the queue are through and there is a front,
             evaluate one of its members again; 0 never does.
-        scaled: of each objective, whether it is told on the scale on which gains are to be weighed; what is not may be
-            weighed by its logarithm, where what was seen spans more than a decade. By default none is.
+        scaled: of each objective, whether it is told on the scale on which gains are to be weighed; one that is not is
+            weighed by its logarithm where what was seen spans more than a decade. By default none is.
         prior: a map of genomes that shapes the Sobol sequence and random draws, as `ecojax.space.priors` makes it.
         before_compiling: called before the model is compiled, which takes seconds.
 

@@ -21,6 +21,11 @@ class Aim:
         """The metric that learning curves are of."""
         return next(iter(self.metrics.values()))
 
+    @property
+    def scaled(self) -> list[bool]:
+        """Of each objective, whether its metric says on which scale its gains are weighed."""
+        return [self.metrics[name].scale is not None for name in self.objectives]
+
     def weighed(self, figures: Mapping[str, float]) -> list[float]:
         """The objectives on the scales on which gains are weighed, all minimised; NaN where a figure is missing."""
         return [float(self.metrics[name].weighed(figures.get(name, math.nan))) for name in self.objectives]

@@ -78,7 +78,7 @@ def conduct(
         queue=settings.enqueue,
         replicate=settings.replicate,
         prior=prior_map(task.space),
-        scaled=[metrics[name].link != "identity" for name in settings.objectives],
+        scaled=aim.scaled,
     )
     # figures of two kinds of devices make no objective; metered apart, they are of one whoever trains
     of_a_device = {name for name in (*settings.objectives, *bounds) if metrics[name].when == "metered"}
@@ -99,7 +99,7 @@ def conduct(
                 Budget.of(settings.evaluations, settings.budget),
                 stagnation=None
                 if settings.patience is None
-                else Stagnation(settings.patience, settings.population),
+                else Stagnation(settings.patience, settings.population, scaled=aim.scaled),
                 listener=listener,
                 adopt=adopter_of(store, task.space) if "earlier_spaces" in store.progress() else None,
                 signature=lambda configuration: task.candidate(configuration).signature,

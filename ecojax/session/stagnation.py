@@ -26,13 +26,15 @@ class Stagnation:
     """Whether the hypervolume has grown by no more than `tolerance`, as a share of it, over `patience` trials.
 
     The hypervolume's reference is, in each objective, the worst value among the first `population` successful trials
-    plus a tenth of their range; positive objectives that span more than 1.5 decades there count by their base-10
-    logarithm. While there is no feasible trial better than the reference there is nothing that could stagnate.
+    plus a tenth of their range. Objectives that are `scaled` are told on the scale on which gains are weighed; of the
+    others, positive ones that span more than 1.5 decades there count by their base-10 logarithm. While there is no
+    feasible trial better than the reference there is nothing that could stagnate.
     """
 
     patience: int
     population: int
     tolerance: float = 0.005
+    scaled: Sequence[bool] = ()  # of each objective; by default none is
 
     def reached(self, ended: Sequence[Observation]) -> bool:
         """`ended` are the trials in their order, failed ones included, all objectives minimised."""
@@ -40,7 +42,8 @@ class Stagnation:
         if len(_succeeded(before)) < self.population:
             return False
         first = np.array([o.objectives for o in _succeeded(before)[: self.population]], float)
-        return self._stagnates(_hypervolume(_front(before), first), _hypervolume(_front(ended), first))
+        then, now = (_hypervolume(_front(trials), first, self.scaled) for trials in (before, ended))
+        return self._stagnates(then, now)
 
     def _stagnates(self, then: float, now: float) -> bool:
         return then > 0 and now <= then * (1 + self.tolerance)
@@ -75,7 +78,7 @@ class Watch:
             changed = self._put(self._means, ended)
             if len(self._first) == self._rule.population and (changed or self._volume is None):
                 front = self._means.table[self._means.members, :m]
-                self._volume = _hypervolume(front, np.array(self._first, float))
+                self._volume = _hypervolume(front, np.array(self._first, float), self._rule.scaled)
         self._volumes.append(self._volume)
 
     def reached(self) -> bool:
@@ -100,18 +103,18 @@ class Watch:
         return stood or row in means.members
 
 
-def _hypervolume(front: np.ndarray, first: np.ndarray) -> float:
+def _hypervolume(front: np.ndarray, first: np.ndarray, scaled: Sequence[bool]) -> float:
     """Of `front` `[k, objectives]`, within the bounds of the `first` successes `[population, objectives]`."""
     low, high = first.min(0), first.max(0)
-    log = (low > 0) & (high > low * 10**DECADES)
+    log = (low > 0) & (high > low * 10**DECADES) & ~np.array(scaled or [False] * len(low))
 
-    def scaled(F: np.ndarray) -> np.ndarray:
+    def on_axes(F: np.ndarray) -> np.ndarray:
         floor = np.where(log, FLOOR * low, 1.0)
         return np.where(log, np.log10(np.maximum(np.where(log, F, 1.0), floor)), F)
 
-    start, end = scaled(low), scaled(high)
+    start, end = on_axes(low), on_axes(high)
     width = np.where(end > start, end - start, 1.0)  # a constant objective still has a height
-    return hypervolume((scaled(front) - start) / width, (end - start) / width + MARGIN)
+    return hypervolume((on_axes(front) - start) / width, (end - start) / width + MARGIN)
 
 
 def _succeeded(ended: Sequence[Observation]) -> list[Observation]:

@@ -53,10 +53,11 @@ REGRESSION = (
         "share of the validation targets' variance that is explained",
         least=-math.inf,
         most=1,
+        link="log_complement",
         chance=0.0,
         words=Words("R²", "validation R²", prefixed=False, note="validation split"),
     ),
-    Metric("rmse", "minimize", "", "root mean squared error on validation, in the target's unit"),
+    Metric("rmse", "minimize", "", "root mean squared error on validation, in the target's unit", link="log"),
     *CLASSIFICATION[1:],
 )
 ENERGY = Metric(
@@ -85,6 +86,7 @@ TRAINING = (
         "minimize",
         "J",
         "energy of training, compilation not counted",
+        link="log",
         spread=("train_energy_j_se",),
         words=Words("training", "energy of training", "J"),
         shown="wide",
@@ -94,6 +96,7 @@ TRAINING = (
         "minimize",
         "s",
         "time of training, compilation not counted",
+        link="log",
         spread=("train_seconds_se",),
         words=Words("training", "time of training", "s", prefixed=False),
         shown="wide",
@@ -159,7 +162,7 @@ def _spreads(metric: Metric, *, contract: bool = False) -> list[Metric]:
             meaning=f"{next((kind for end, kind in kinds.items() if name.endswith(end)), 'spread of')} {metric.name}",
             least=0.0,
             most=metric.most if name.endswith("_se") else math.inf,
-            link="identity",
+            link=None,
             words=None,
             contract=contract,
         )

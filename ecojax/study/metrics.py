@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 Direction = Literal["maximize", "minimize"]
 When = Literal["built", "metered", "trained"]
-Link = Literal["identity", "log", "logit"]
+Link = Literal["identity", "log", "log_complement", "logit"]
 Shown = Literal["always", "wide", "never"]
 UNCOUNTED = 10**6  # samples that a share of unknown count is taken to be of, so that 0 and 1 have log odds
+UNCOUNTED_WEIGHED = (
+    1000  # likewise where gains are weighed: who does not say gets a resolution of a thousandth
+)
+SMALLEST = 1e-12  # in a metric's own unit; what is less counts as this on a logarithm where gains are weighed
+CHEAPER = 1e6  # times the reference: so far a logarithm, which has no perfection, is weighed
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,10 @@ class Metric:
         objective: whether a search may optimise it; of such, repeats count by their mean.
         least, most: the values that it can take.
         when: known once a candidate is "built", once it is "metered", or only when it is "trained".
-        link: the scale on which learning curves are close to straight, and on which a search weighs gains.
+        link: the scale on which learning curves are close to straight, and on which a search weighs gains: "log" where
+            ratios count, as of costs and losses; "log_complement" where ratios of what is missing to `most` do, as of
+            R²; "logit" for a share; "identity" for the values as they are. None is said by default: curves are taken
+            as they are then, and so are gains, but of joules and seconds (see `scale`).
         count: of a share, the number of samples that it is a share of; its binomial error follows from it.
         chance: its value for a model that has learnt nothing.
         spread: the metrics that hold its spread, the preferred first: `_ci95` half a 95 % interval, `_se` a standard
@@ -63,7 +71,7 @@ class Metric:
     least: float = 0.0
     most: float = math.inf
     when: When = "trained"
-    link: Link = "identity"
+    link: Link | None = None
     count: int | None = None
     chance: float | None = None
     spread: tuple[str, ...] = ()
@@ -77,7 +85,7 @@ class Metric:
                 f"'{self.name}' cannot be the name of a metric; take letters, digits and underscores"
             )
         for field, possible in (("direction", Direction), ("when", When), ("link", Link), ("shown", Shown)):
-            if getattr(self, field) not in get_args(possible):
+            if getattr(self, field) not in (*get_args(possible), *([None] if field == "link" else [])):
                 raise InputError(
                     f"the {field} of the metric '{self.name}' is {getattr(self, field)!r}; write one of "
                     f"{', '.join(get_args(possible))}"
@@ -153,6 +161,23 @@ class Metric:
         """`value` turned so that less is better."""
         return -value if self.direction == "maximize" else value
 
+    @property
+    def scale(self) -> Link | None:
+        """The scale on which gains are weighed: the link; of costs in joules or seconds that declare none, "log"."""
+        if self.link is None and self.is_cost and self.unit in ("J", "s", "ms"):
+            return "log"
+        return self.link
+
+    @property
+    def said_on_scale(self) -> str:
+        """Its name with that of its scale: "log energy", "logit accuracy", "log (1 − R²)"."""
+        short = self.said.short
+        return {
+            "log": f"log {short}",
+            "log_complement": f"log ({self.most:g} − {short})",
+            "logit": f"logit {short}",
+        }.get(self.scale or "", short)
+
     def linked(self, values: "np.ndarray") -> "np.ndarray":
         """`values` on the metric's link. Shares of 0 and 1 stay finite, as do logarithms of nothing."""
         import numpy as np
@@ -160,29 +185,45 @@ class Metric:
         if self.link == "logit":
             share = self._counted(values)
             return np.asarray(np.log(share / (1 - share)))
-        return np.log(np.maximum(values, np.finfo(float).tiny)) if self.link == "log" else values
+        tiny = np.finfo(float).tiny
+        if self.link == "log_complement":
+            return np.asarray(-np.log(np.maximum(self.most - values, tiny)))
+        return np.log(np.maximum(values, tiny)) if self.link == "log" else values
 
-    def weighed(self, values: "np.ndarray") -> "np.ndarray":
-        """`values` on the scale on which a search weighs gains, turned so that less is better.
+    def weighed(self, values: "np.ndarray | float") -> "np.ndarray":
+        """`values` on the `scale` on which a search weighs gains, turned so that less is better; NaN for no number.
 
-        That is the link; of a share, the logit of what lies above chance. To both of its ends the standard error of
-        the share there is added: what its samples cannot tell from chance, or from perfection, is hardly apart.
+        Of a share that is the logit of what lies above chance, log(wrong / (right − chance)). To the numbers of samples
+        on either side are added those that cannot be told from none: two (Agresti & Coull, The American Statistician
+        52(2), 1998), and of right ones at least the standard error of a guess. Below chance, wrong ones alone count.
         """
         import numpy as np
 
-        if self.link != "logit":
-            linked = self.linked(np.asarray(values, float))
-            return -linked if self.direction == "maximize" else linked
-        share, guess = np.asarray(values, float), self.chance
-        if self.direction == "minimize":  # an error: weigh what is right
-            share, guess = 1.0 - share, None if guess is None else 1.0 - guess
-        n, guess = self.count or UNCOUNTED, guess or 0.0
-        near_chance = max(math.sqrt(guess * (1.0 - guess) / n), 2.0 / (n + 4))
-        wrong = (n * (1.0 - share) + 2.0) / (n + 4)
-        return np.asarray(
-            np.log(wrong / (1.0 - guess))
-            - np.log((np.maximum(share - guess, 0.0) + near_chance) / (1.0 - guess))
-        )
+        values = np.asarray(values, float)
+        values = np.where(np.isfinite(values), values, np.nan)
+        if self.scale == "logit":
+            maximised = self.direction == "maximize"
+            right = np.clip(values if maximised else 1.0 - values, 0.0, 1.0)
+            guess = 0.0 if self.chance is None else self.chance if maximised else 1.0 - self.chance
+            n = self.count or UNCOUNTED_WEIGHED
+            of_a_guess = max(2.0, math.sqrt(n * guess * (1.0 - guess)))
+            above = n * np.maximum(right - guess, 0.0) + of_a_guess
+            return np.asarray(np.log((n * (1.0 - right) + 2.0) / above))
+        if self.scale == "log_complement":
+            return np.asarray(np.log(np.maximum(self.most - values, SMALLEST)))
+        scaled = np.log(np.maximum(values, SMALLEST)) if self.scale == "log" else values
+        return np.asarray(-scaled if self.direction == "maximize" else scaled)
+
+    def ideal(self, reference: float) -> float:
+        """The best value that a gain over `reference` is weighed up to; infinite where there is no end.
+
+        That is perfection; on a logarithm, which has none at zero, what is a million times better than `reference`.
+        """
+        if self.scale == "log_complement":
+            return self.most - (self.most - reference) / CHEAPER
+        if self.scale == "log" and self.direction == "maximize":
+            return min(self.most, reference * CHEAPER)
+        return max(self.least, reference / CHEAPER) if self.scale == "log" else self.best
 
     def unlinked(self, values: "np.ndarray") -> "np.ndarray":
         """The inverse of `linked`."""
@@ -193,6 +234,8 @@ class Metric:
 
             n = self.count or UNCOUNTED
             return np.asarray((expit(values) * (n + 4) - 2) / n)
+        if self.link == "log_complement":
+            return np.asarray(self.most - np.exp(-values))
         return np.exp(values) if self.link == "log" else values
 
     def link_variance(self, at: float) -> float:

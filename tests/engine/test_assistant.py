@@ -183,13 +183,14 @@ def test_a_member_bad_for_a_trifle_does_not_stretch_the_reference() -> None:
 
 def test_targets_are_standardised_and_decades_taken_by_their_logarithm() -> None:
     values = np.geomspace(1e-7, 1e-2, 50)
-    scale = Scale.of(values)
+    scale = Scale.of(values, scaled=False)
     assert scale.log
+    assert not Scale.of(values, scaled=True).log  # it is told on its scale
     assert np.diff(scale(values)) == pytest.approx(np.diff(scale(values))[0])
-    assert not Scale.of(np.linspace(0.01, 1, 50)).log
+    assert not Scale.of(np.linspace(0.01, 1, 50), scaled=False).log
     assert scale(values).mean() == pytest.approx(0, abs=1e-9)
     assert scale(values).std() == pytest.approx(1)
-    constant = Scale.of(np.full(10, 3.0))
+    constant = Scale.of(np.full(10, 3.0), scaled=False)
     assert np.isfinite(constant(np.full(10, 3.0))).all()
 
 

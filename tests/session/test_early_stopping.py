@@ -82,7 +82,8 @@ def test_the_engine_learns_from_a_stopped_trial_as_from_a_dominated_one(unbroken
     front = {SPACE.key(archive.configuration(row)) for row in archive.front}
     for trial, observation in zip(unbroken, observations, strict=True):
         if trial.status is Status.STOPPED:
-            assert -observation.objectives[0] == trial.metrics["expected_accuracy"]
+            expected = METRICS["accuracy"].weighed(trial.metrics["expected_accuracy"])
+            assert observation.objectives[0] == expected
             assert SPACE.key(trial.configuration) not in front
 
 

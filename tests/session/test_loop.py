@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections import Counter
 
 import numpy as np
@@ -198,12 +199,14 @@ def test_violations_are_summed_relative_to_their_bounds() -> None:
     assert violation(metrics, {"flops": {"max": 1.0}}) == 0  # not known, not held against it
 
 
-def test_the_engine_sees_objectives_minimised_and_failures_as_nothing() -> None:
+def test_the_engine_sees_objectives_on_their_scales_and_failures_as_nothing() -> None:
+    """Of 1,000 samples, where nobody says how many there are, with two wrong ones more and a guess worth nothing."""
     trial = Trial(
         0, Status.COMPLETE, {"width": 8}, "default", 1, {"accuracy": 0.75, "energy_per_sample_j": 2.0}
     )
     seen = observe(trial, Aim(OBJECTIVES, {"energy_per_sample_j": {"max": 1.0}}))
-    assert list(seen.objectives) == [-0.75, 2.0]
+    odds = (250 + 2) / (750 + 2)
+    assert list(seen.objectives) == pytest.approx([math.log(odds), math.log(2.0)])
     assert seen.violation == pytest.approx(1.0)
     for status in Status:
         if status is not Status.COMPLETE:

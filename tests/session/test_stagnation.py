@@ -57,6 +57,14 @@ def test_several_decades_count_by_the_logarithm() -> None:
     assert not after([[1.0], [100.0]], [[0.0]])
 
 
+def test_what_is_told_on_its_scale_is_not_taken_by_its_logarithm_again() -> None:
+    """One to a hundred spans 99 then, with 108.9 of volume."""
+    first = [[1.0], [100.0]]
+    assert after(first, [[1 - 0.0049 * 1.1 * 99]], scaled=[True])
+    assert not after(first, [[1 - 0.0051 * 1.1 * 99]], scaled=[True])
+    assert not after(first, [[1 - 0.0049 * 1.1 * 99]], scaled=[False])
+
+
 def test_the_bounds_are_frozen() -> None:
     """Ever worse values, which would widen bounds taken anew, are no growth; scale and offset do not matter."""
     rng = np.random.default_rng(0)
