@@ -15,8 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecojax.frontier.quantities import duration, joules, written
+from ecojax.errors import InputError
+from ecojax.frontier.chance import Chance
+from ecojax.frontier.extent import extent_of
+from ecojax.frontier.quantities import duration, joules, times, written
 from ecojax.frontier.repeats import by_configuration, merged
+from ecojax.frontier.volume import in_words, reference_of, share_of_box
 from ecojax.session.aim import Aim
 from ecojax.session.loop import Listener
 from ecojax.study import METRICS, Metric, Status, Trial
@@ -44,6 +48,7 @@ class Silent(Listener):
         self.constraints: Mapping[str, Mapping[str, float]] = {}
         self._standing: list[Trial] = []
         self._frontier: list[Trial] = []
+        self._reference: dict[str, float] = {}
 
     def aiming(self, aim: Aim) -> None:
         self.objectives, self.constraints, self.metrics = aim.objectives, aim.constraints, aim.metrics
@@ -96,6 +101,27 @@ class Silent(Listener):
         ends = [min(self._frontier, key=partial(self._minimised, name)) for name in self.objectives]
         return " … ".join(dict.fromkeys(map(self.point, ends)))
 
+    def reach(self) -> str:
+        """What the frontier so far has won: "5 members, energy 12.3 times, hypervolume 0.386 (area in ...)"."""
+        if not self._frontier:
+            return "–"
+        aims = [self.metrics[name] for name in self.objectives]
+        quality = next(iter(self.metrics.values()))
+        chance = None if quality.chance is None else Chance(quality)
+        better = [one for one in self._frontier if chance is None or chance.is_beaten_by(one) is not False]
+        found = extent_of(aims, quality, better or self._frontier)
+        values = [[trial.metrics[name] for trial in self._frontier] for name in self.objectives]
+        try:
+            volume = share_of_box(aims, values, self._reference)
+        except InputError:  # the reference is perfect
+            volume = 0.0
+        parts = [
+            f"{found.members} member{'s' if found.members > 1 else ''}",
+            *(f"{self.metrics[name].said.short} {times(span)}" for name, span in found.spans.items()),
+            *([f"hypervolume {volume:.3f} ({in_words(aims)})"] if volume else []),
+        ]
+        return ", ".join(parts)
+
     def point(self, trial: Trial) -> str:
         """A trial in its objectives: "accuracy 97.6 %, energy 779 nJ"."""
         return ", ".join(
@@ -111,6 +137,9 @@ class Silent(Listener):
             and violation(trial.metrics, self.constraints) == 0
             and all(math.isfinite(trial.metrics.get(name, math.nan)) for name in self.objectives)
         ):
+            for name in self.objectives:
+                seen = [self._reference[name]] if name in self._reference else []
+                self._reference[name] = reference_of(self.metrics[name], [*seen, trial.metrics[name]])
             # of those that were on the frontier: what it looks like so far needs no more
             groups = by_configuration([*self._standing, trial])
             self._frontier = self._non_dominated([merged(group, self.metrics) for group in groups])
@@ -165,7 +194,7 @@ class Log(Silent):
 
 
 class Live(Silent):
-    """A rich display: a bar, the counts, both ends of the frontier, energy spent, time left."""
+    """A rich display: a bar, the counts, both ends of the frontier and its reach, energy spent, time left."""
 
     def __init__(self, console: Any) -> None:
         super().__init__()
@@ -181,12 +210,14 @@ class Live(Silent):
         )
         self._task = self._bar.add_task("starting", total=None)
         self._running: dict[int, Trial] = {}
+        self._reached = "–"
         self._stopping = ""
         self._waiting = ""
         self.display = RichLive(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def search_started(self, folder: Path, trials: Iterable[Trial], evaluations: int) -> None:
         super().search_started(folder, trials, evaluations)
+        self._reached = self.reach()
         self._bar.update(
             self._task, description="trials", total=evaluations, completed=sum(self.counts.values())
         )
@@ -208,6 +239,7 @@ class Live(Silent):
 
     def trial_ended(self, trial: Trial) -> None:
         super().trial_ended(trial)
+        self._reached = self.reach()
         self._running.pop(trial.id, None)
         self._bar.update(self._task, completed=sum(self.counts.values()))
 
@@ -234,6 +266,7 @@ class Live(Silent):
         lines = [
             f"  done {self.done}{stopped}   failed {self.failed}   running {running}",
             f"  frontier  {self.best()}",
+            f"            {self._reached}",
             f"  spent {joules(self.spent_j)} in {duration(time.perf_counter() - self.began)}   "
             f"left {self.time_left()}",
         ]

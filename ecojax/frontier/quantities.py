@@ -37,6 +37,11 @@ def written(metric: Metric, value: float) -> str:
     return _written(value * unit.factor, unit.unit)
 
 
+def times(ratio: float) -> str:
+    """A ratio: "1.20 times", "12.3 times", "1,130 times"."""
+    return f"{ratio:,.{digits(ratio)}f} times"
+
+
 def joules(value: float) -> str:
     """An energy to three digits: "41.3 µJ"."""
     power = _power(abs(value)) if value and math.isfinite(value) else 0

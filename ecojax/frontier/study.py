@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from ecojax.wording import option
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from ecojax.frontier.extent import Extent
 
 
 class Study:
@@ -243,64 +246,82 @@ class Study:
     # How good
 
     def hypervolume_reference(self) -> dict[str, float] | None:
-        """The point that the hypervolume is measured from: the quality at chance, and the worst of every cost.
+        """The point that the hypervolume is measured from: the quality at chance, and the dearest of every cost.
 
         Where the study does not say what chance is, it is the worst that there can be of what is maximised, and
         otherwise the worst of all feasible configurations, in the metrics' units; None when there is none.
         """
+        from ecojax.frontier.volume import reference_of
+
         trials = self.configurations()
         if not trials:
             return None
-        return {name: self._worst(self.metrics[name], trials) for name in self.objectives}
+        return {
+            name: reference_of(self.metrics[name], [trial.metrics[name] for trial in trials])
+            for name in self.objectives
+        }
 
-    def _worst(self, metric: Metric, trials: Sequence[Trial]) -> float:
-        if metric.chance is not None:
-            return metric.chance
-        if metric.direction == "maximize" and math.isfinite(metric.least):
-            return metric.least
-        recorded = (trial.metrics.get(metric.name, 0.0) for trial in trials)
-        return min(recorded) if metric.direction == "maximize" else max(recorded)
+    def hypervolume_ideal(self, reference: Mapping[str, float] | None = None) -> dict[str, float] | None:
+        """The point that the hypervolume is measured to, from the study's own reference or the one given.
 
-    def _ideal(self, metric: Metric) -> float:
-        """The best value that there can be, or that there is where that has no end; minimised."""
-        ideal = metric.minimised(metric.best)
-        if math.isinf(ideal):
-            ideal = min(metric.minimised(trial.metrics[metric.name]) for trial in self.configurations())
-        return ideal
+        Perfection, as a share of 1; of a cost, which has no perfection on a logarithm, a millionth of the reference.
+        """
+        from ecojax.frontier.volume import ideal_of
 
-    def hypervolume(self, reference: Mapping[str, float] | None = None) -> float | None:
-        """The share of the box between perfection and the reference that the frontier dominates, in [0, 1].
+        reference = self.hypervolume_reference() if reference is None else reference
+        members = self.frontier()
+        if reference is None or not members:
+            return None
+        return {
+            name: ideal_of(self.metrics[name], reference[name], [trial.metrics[name] for trial in members])
+            for name in self.objectives
+        }
 
-        Perfection is the best that there can be of every objective, as a share of 1 at no cost; of one without an end,
-        the best on record. Give a `reference` like `hypervolume_reference()`'s to compare studies: by default each is
-        measured from its own. None when no feasible trial is complete, and when no member is better in every objective
-        than the study's own reference, as with a single trial, whose cost is also the worst: `hypervolume_obstacle()`
-        says so. Raises `InputError` for a reference at perfection.
+    def hypervolume(
+        self, reference: Mapping[str, float] | None = None, *, plain: bool = False
+    ) -> float | None:
+        """The share of the box between `hypervolume_reference()` and `hypervolume_ideal()` that the frontier dominates.
+
+        In [0, 1], on the scales on which gains are weighed: the logit of an accuracy, the logarithm of an energy (see
+        `hypervolume_meaning()`). Give a `reference` like `hypervolume_reference()`'s to compare studies: by default
+        each is measured from its own. None when no feasible trial is complete, and when no member is better in every
+        objective than the study's own reference, as with a single trial, whose cost is also the dearest:
+        `hypervolume_obstacle()` says so. Raises `InputError` for a reference at perfection.
+
+        `plain` takes the metrics as they are, up to perfection at no cost, as ecojax did before it had scales.
         """
         own = reference is None
         reference = self.hypervolume_reference() if reference is None else reference
         if reference is None:
             return None
-        import numpy as np
+        from ecojax.frontier.volume import share_of_box
 
-        from ecojax.engine.hypervolume import hypervolume
-
-        axes = []
-        for name, values in zip(self.objectives, self._minimised(self.frontier()).T, strict=True):
-            metric = self.metrics[name]
-            ideal = self._ideal(metric)
-            width = metric.minimised(reference[name]) - ideal
-            if width <= 0 and (metric.direction == "maximize" or metric.chance is not None):
-                if own:
-                    return None
-                side = "less" if metric.direction == "maximize" else "more"
-                raise InputError(
-                    f"the reference {name} = {reference[name]:g} leaves no box; give {side} than "
-                    f"{metric.minimised(ideal):g}"
-                )
-            axes.append((values - ideal) / (width if width > 0 else 1.0))
-        volume = hypervolume(np.stack(axes, axis=1), np.ones(len(axes)))
+        members = self.frontier()
+        values = [[trial.metrics[name] for trial in members] for name in self.objectives]
+        try:
+            volume = share_of_box(self._aims, values, reference, plain=plain)
+        except InputError:
+            if own:
+                return None
+            raise
         return None if own and volume == 0 else volume
+
+    def hypervolume_meaning(self) -> str:
+        """What `hypervolume()` is a share of, in words: "area in logit accuracy × log energy"."""
+        from ecojax.frontier.volume import in_words
+
+        return in_words(self._aims)
+
+    def extent(self) -> "Extent":
+        """How far the frontier reaches, how evenly, by its members that are better than chance, or all if none is."""
+        from ecojax.frontier.extent import extent_of
+
+        members = self.frontier()
+        return extent_of(self._aims, self.quality, self.beyond_chance(members) if members else [])
+
+    @property
+    def _aims(self) -> list[Metric]:
+        return [self.metrics[name] for name in self.objectives]
 
     def hypervolume_obstacle(self) -> str | None:
         """Why `hypervolume()` is None, in words; None where it is not."""
@@ -354,8 +375,12 @@ class Study:
             "stopped": self.progress.get("stopped"),
             "no_frontier": self.why_no_frontier(),
             "hypervolume": self.hypervolume(),
+            "hypervolume_meaning": self.hypervolume_meaning(),
             "hypervolume_reference": self.hypervolume_reference(),
+            "hypervolume_ideal": self.hypervolume_ideal(),
+            "hypervolume_plain": self.hypervolume(plain=True),
             "hypervolume_obstacle": self.hypervolume_obstacle(),
+            "extent": asdict(self.extent()),
             f"chance_{self.quality.name}": self.quality.chance,
             "picks": {text: self.pick(text).id for text in NAMES} if frontier else {},
             "frontier": [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecojax.frontier.intervals import half_width_95, with_interval
 from ecojax.frontier.pick import NAMES
-from ecojax.frontier.quantities import scale, written
+from ecojax.frontier.quantities import scale, times, written
 from ecojax.frontier.repeats import REPEATS, repeats
 from ecojax.frontier.study import Study
 from ecojax.study import Metric, Trial
@@ -154,7 +154,7 @@ def notes(study: Study, columns: Sequence[str]) -> list[str]:
         )
         lines.append(f"constraints: {bounds}; feasible trials: {len(study.feasible())}")
     lines += _ended(study)
-    lines.append(_hypervolume(study))
+    lines += [_extent(study), *_hypervolume(study)]
     for name in columns:
         metric = study.metric(name)
         recorded = any(half_width_95(metric, trial.metrics) is not None for trial in study.frontier())
@@ -238,17 +238,40 @@ def _at_chance(study: Study) -> list[str]:
     ]
 
 
-def _hypervolume(study: Study) -> str:
-    volume, reference = study.hypervolume(), study.hypervolume_reference() or {}
-    if volume is None:
-        return f"hypervolume: none, for {study.hypervolume_obstacle()}"
-    chance = "" if study.chance is None else " (chance)"
-    corner = ", ".join(
-        f"{study.metric(name).said.short} {written(study.metric(name), bound)}"
-        f"{chance if name == study.quality.name else ''}"
-        for name, bound in reference.items()
-    )
-    return f"hypervolume {volume:.4g} of the box between perfection and {corner}"
+def _hypervolume(study: Study) -> list[str]:
+    """The hypervolume on the scales and plainly, and the box that it is a share of."""
+    volume, reference, ideal = study.hypervolume(), study.hypervolume_reference(), study.hypervolume_ideal()
+    if volume is None or reference is None or ideal is None:
+        return [f"hypervolume: none, for {study.hypervolume_obstacle()}"]
+    plain = study.hypervolume(plain=True)
+
+    def side(name: str) -> str:
+        metric = study.metric(name)
+        chance = "" if study.chance is None or name != study.quality.name else " (chance)"
+        start, end = (written(metric, point[name]) for point in (reference, ideal))
+        return f"{metric.said.short} from {start}{chance} to {end}"
+
+    return [
+        f"hypervolume {volume:.3f} of the {study.hypervolume_meaning()}"
+        + ("" if plain is None else f" (plain: {plain:.3f})"),
+        f"its box: {', '.join(map(side, reference))}",
+    ]
+
+
+def _extent(study: Study) -> str:
+    """How many members there are to choose from, and how far they reach."""
+    found = study.extent()
+    parts = [
+        f"{found.members} member{'s' if found.members > 1 else ''}"
+        + ("" if found.apart == found.members else f", {found.apart} apart"),
+        *(f"{study.metric(name).said.short} {times(span)}" for name, span in found.spans.items()),
+        *(
+            f"{study.metric(name).said.short} to {written(study.metric(name), value)}"
+            for name, value in found.best.items()
+        ),
+        *([] if found.spacing is None else [f"spacing {found.spacing:.2f}"]),
+    ]
+    return f"extent: {'; '.join(parts)}"
 
 
 def _metric_column(metric: Metric, members: Sequence[Trial]) -> Column:

@@ -1,6 +1,7 @@
 """Models that are no better than a guess: told from the others, marked, and no pick while there are others."""
 
 import io
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -121,10 +122,16 @@ def test_hypervolume_begins_at_chance(make_study):
     """In closed form; what a guess adds at a lower price is nothing."""
     study = make_study([(0.8, 1e-5), (0.5, 4e-5), (0.1, 1e-7)], chance_accuracy=0.2)
     assert study.hypervolume_reference() == {"accuracy": 0.2, "energy_per_sample_j": 4e-5}
-    assert study.hypervolume() == pytest.approx(0.75 * 0.75)
-    assert "of the box between perfection and accuracy 20.0 % (chance), energy 40.0 µJ" in " ".join(
-        shown(study).split()
+    assert study.hypervolume(plain=True) == pytest.approx(0.75 * 0.75)
+    of_a_guess = math.sqrt(1000 * 0.2 * 0.8)
+    of_the_way = 1 - math.log(202 / (600 + of_a_guess) * (800 + of_a_guess) / 2) / math.log(
+        802 / of_a_guess * (800 + of_a_guess) / 2
     )
+    assert study.hypervolume() == pytest.approx(of_the_way * math.log10(4) / 6)
+    assert (
+        "of the area in logit accuracy × log energy (plain: 0.562) "
+        "its box: accuracy from 20.0 % (chance) to 100 %, energy from 40.0 µJ to 40.0 pJ"
+    ) in " ".join(shown(study).split())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import builtins
 import json
+import math
 import re
 import subprocess
 import sys
@@ -35,19 +36,34 @@ def test_hypervolume_is_pymoos_on_normalised_objectives(make_study, costs):
     points = random_points(np.random.default_rng(costs), 40, costs)
     study = make_study(points.tolist(), ("accuracy", *COSTS[:costs]))
     normalised = np.column_stack([1 - points[:, 0], points[:, 1:] / points[:, 1:].max(axis=0)])
-    assert study.hypervolume() == pytest.approx(HV(ref_point=np.ones(1 + costs))(normalised), rel=1e-12)
+    assert study.hypervolume(plain=True) == pytest.approx(
+        HV(ref_point=np.ones(1 + costs))(normalised), rel=1e-12
+    )
+    # on the scales: log odds of 1,000 samples, where the study does not say how many there are; energy to a millionth
+    odds = np.log((1000 * (1 - points[:, 0]) + 2) / (1000 * points[:, 0] + 2)) / np.log(1002 / 2)
+    decades = np.log10(points[:, 1:] / points[:, 1:].max(axis=0)) / 6
+    scaled = np.column_stack([(1 + odds) / 2, 1 + decades])
+    assert study.hypervolume() == pytest.approx(HV(ref_point=np.ones(1 + costs))(scaled), rel=1e-9)
     assert 0 < study.hypervolume() < 1
 
 
 def test_hypervolume_of_one_point_in_closed_form(make_study):
     study = make_study([(0.8, 1e-5), (0.5, 4e-5)])
     assert study.hypervolume_reference() == {"accuracy": 0.0, "energy_per_sample_j": 4e-5}
-    assert study.hypervolume() == pytest.approx(0.8 * 0.75)
-    assert study.hypervolume({"accuracy": 0.5, "energy_per_sample_j": 2e-5}) == pytest.approx(0.6 * 0.5)
+    assert study.hypervolume_ideal() == {"accuracy": 1.0, "energy_per_sample_j": pytest.approx(4e-11)}
+    common = {"accuracy": 0.5, "energy_per_sample_j": 2e-5}
+    assert study.hypervolume_ideal(common) == {"accuracy": 1.0, "energy_per_sample_j": pytest.approx(2e-11)}
+    assert study.hypervolume(plain=True) == pytest.approx(0.8 * 0.75)
+    assert study.hypervolume(common, plain=True) == pytest.approx(0.6 * 0.5)
+    odds = math.log(802 / 202)
+    assert study.hypervolume(common) == pytest.approx(odds / math.log(1002 / 2) * math.log10(2) / 6)
+    assert study.hypervolume() == pytest.approx((1 + odds / math.log(1002 / 2)) / 2 * math.log10(4) / 6)
 
 
 def test_hypervolume_of_a_single_objective_is_its_share_of_the_way_to_perfection(make_study):
-    assert make_study([(0.25,), (0.75,)], ("accuracy",)).hypervolume() == pytest.approx(0.75)
+    study = make_study([(0.25,), (0.75,)], ("accuracy",))
+    assert study.hypervolume(plain=True) == pytest.approx(0.75)
+    assert study.hypervolume_meaning() == "way in logit accuracy"
 
 
 def test_frontier_is_best_first(make_study):
@@ -68,7 +84,9 @@ def test_one_trial_is_frontier_and_knee(make_study):
     study = make_study([(0.9, 1e-5)])
     assert study.frontier() == [study.knee()] == study.complete()
     assert study.hypervolume() is None  # it is itself the reference's energy
-    assert study.hypervolume({"accuracy": 0.8, "energy_per_sample_j": 2e-5}) == pytest.approx(0.5 * 0.5)
+    assert study.hypervolume({"accuracy": 0.8, "energy_per_sample_j": 2e-5}, plain=True) == pytest.approx(
+        0.5 * 0.5
+    )
     assert study.hypervolume({"accuracy": 0.95, "energy_per_sample_j": 2e-5}) == 0
     with pytest.raises(InputError, match="accuracy = 1 leaves no box"):
         study.hypervolume({"accuracy": 1.0, "energy_per_sample_j": 2e-5})
@@ -157,8 +175,12 @@ def test_summary_is_the_contract(make_study):
         "stopped",
         "no_frontier",
         "hypervolume",
+        "hypervolume_meaning",
         "hypervolume_reference",
+        "hypervolume_ideal",
+        "hypervolume_plain",
         "hypervolume_obstacle",
+        "extent",
         "chance_accuracy",
         "picks",
         "frontier",

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 
 import pytest
 from rich.console import Console
@@ -80,6 +81,12 @@ def test_json_and_csv_hold_its_metrics_and_the_rest_of_the_contract(study):
     assert summary["chance_perplexity"] == 30.0
     assert summary["hypervolume_reference"] == {"perplexity": 30.0, "energy_per_token_j": 4e-3}
     assert 0 < summary["hypervolume"] < 1
+    assert summary["hypervolume_meaning"] == "area in log perplexity × log energy"
+    assert summary["hypervolume_ideal"] == {"perplexity": 1.0, "energy_per_token_j": pytest.approx(4e-9)}
+    assert summary["extent"]["best"] == {"perplexity": 12.0}
+    assert summary["extent"]["spans"] == {
+        "energy_per_token_j": pytest.approx(4.0)
+    }  # the guess is not counted
     member = summary["frontier"][0]["metrics"]
     assert member["perplexity"] == 12.0
     assert member["test_perplexity"] is member["latency_ms"] is None
@@ -124,7 +131,11 @@ def test_a_metric_without_an_end_is_measured_from_the_best_there_is(make_study):
     )
     assert study.hypervolume_reference() == {"score": -1.0, "energy_per_token_j": 4e-3}
     # of trial 2 the box from its point to the reference: three quarters of both sides
-    assert study.hypervolume() == pytest.approx(0.75 * 0.75)
+    assert study.hypervolume(plain=True) == pytest.approx(0.75 * 0.75)
+    # who declares no scale is measured as it is, the energy by its logarithm
+    assert study.hypervolume_meaning() == "area in score × log energy"
+    assert study.hypervolume() == pytest.approx(0.75 * math.log10(4) / 6)
+    assert study.extent().best == {"score": 3.0}
 
 
 @pytest.mark.parametrize(
