@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ecojax.data.kinds import Kind
+from ecojax.data.memory import AvailableMemory
 from ecojax.data.source import Source
 from ecojax.energy import Meter, Provenance, Rank, Reading
 from ecojax.energy.meters.shelf import Instrument
@@ -81,7 +82,7 @@ class TinyRows(Tabular):
     description = TinyDescription
 
 
-def _signs(rest: str) -> Source:
+def _signs(rest: str, available_memory: AvailableMemory) -> Source:
     def read(split, on_progress):
         x = np.random.default_rng(0).normal(size=(int(rest), 3)).astype(np.float32)
         return x, (x[:, 0] > 0).astype(np.int32)
