@@ -92,7 +92,10 @@ def test_workers_under_other_settings_in_their_environment_find_the_same(
     assert found(ecojax.search(**SMALL, out=tmp_path / "study")) == expected
 
 
-def test_settings_of_a_block_hold_in_its_thread_alone_and_end_with_it() -> None:
+def test_settings_of_a_block_hold_in_its_thread_alone_and_end_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         with computing():
             assert jnp.arange(3.0).dtype == jnp.float32

@@ -82,7 +82,8 @@ def test_parting_that_is_broken_off_leaves_the_older_study(older, monkeypatch) -
     assert stated(older) == before
 
 
-def test_an_older_study_goes_on(older) -> None:
+def test_an_older_study_goes_on(older, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XLA_FLAGS", raising=False)  # as where it was begun
     study = ecojax.search(out=older, resume=True, evaluations=3)
     assert [str(trial.status) for trial in study.trials] == ["complete"] * 3
     assert study.progress["stopped"] == "the budget of 3 evaluations is spent"
