@@ -15,7 +15,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from ecojax.errors import InputError
 from ecojax.space import Configuration, Parameter, SearchSpace
 from ecojax.space.migration import difference, migrated
 from ecojax.space.priors import prior_map
+
+if TYPE_CHECKING:
+    from ecojax.study import Metric
 
 FORMAT, VERSION = "ecojax ask/tell", 1
 MOST_OBJECTIVES = 6
@@ -76,8 +79,9 @@ class AskTell:
 
     Args:
         space: a search space, or its parameters.
-        objectives: the direction of each objective by name, "minimize" or "maximize"; or names, all minimised. At
-            least one and at most six.
+        objectives: the direction of each objective by name, "minimize" or "maximize", or an `ecojax.Metric`, on whose
+            scale its gains are weighed then; or names, all minimised. At least one and at most six. Values are told and
+            given as they are in any case.
         seed: decides all proposals, together with what is told.
         population, proposer, replicate: as `ecojax.engine.engine.Engine` takes them.
         queue: configurations to try first; what they do not name takes its default.
@@ -95,7 +99,7 @@ class AskTell:
     def __init__(
         self,
         space: SearchSpace | Iterable[Parameter],
-        objectives: Mapping[str, Direction] | Sequence[str],
+        objectives: "Mapping[str, Direction | Metric] | Sequence[str]",
         seed: int = 0,
         *,
         population: int = 16,
@@ -108,6 +112,7 @@ class AskTell:
         self.space = _with_priors(
             space if isinstance(space, SearchSpace) else SearchSpace(space), priors or {}
         )
+        self._metrics = _metrics(objectives)
         self.objectives = _directions(objectives)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise InputError(f"seed = {seed!r} must be a whole number from 0 to {2**32 - 1}")
@@ -124,7 +129,10 @@ class AskTell:
             population=population,
             seed=seed,
             proposer=proposer,
-            known=None if known is None else self._known_minimised,
+            known=None if known is None else self._known_weighed,
+            scaled=[
+                name in self._metrics and self._metrics[name].scale is not None for name in self.objectives
+            ],
             queue=[self.space.completed(_plain(configuration)) for configuration in queue],
             replicate=replicate,
             prior=prior_map(self.space),
@@ -146,7 +154,8 @@ class AskTell:
             raise InputError(f"cannot ask for {n!r} configurations; ask for 1 or more")
         asked: list[Asked] = []
         while len(asked) < n and not self._exhausted:
-            proposal = self._engine.propose(self._next_id, self._observations())
+            observations = [self._as_weighed(observation) for observation in self._observations()]
+            proposal = self._engine.propose(self._next_id, observations)
             if proposal is None:
                 self._exhausted = True
             else:
@@ -266,7 +275,10 @@ class AskTell:
             "format": FORMAT,
             "version": VERSION,
             "space": self.space.to_records(),
-            "objectives": self.objectives,
+            "objectives": {
+                name: self._metrics[name].to_record() if name in self._metrics else way
+                for name, way in self.objectives.items()
+            },
             "seed": self.seed,
             "population": self._engine.population,
             "proposer": self._engine.proposer,
@@ -319,7 +331,7 @@ class AskTell:
             queue = [migrated(configuration, written, now) for configuration in record["queue"]]
             search = cls(
                 now,
-                record["objectives"],
+                _objectives_of(record["objectives"]),
                 record["seed"],
                 queue=[configuration for configuration in queue if configuration is not None],
                 known=known,
@@ -409,6 +421,22 @@ class AskTell:
             )
         return numbers
 
+    def _as_weighed(self, observation: Observation) -> Observation:
+        """As the engine is told of it."""
+        if not self._metrics or observation.objectives is None:
+            return observation
+        return replace(observation, objectives=self._weighed(observation.objectives))
+
+    def _weighed(self, minimised: Sequence[float]) -> tuple[float, ...]:
+        """Minimised objectives, those that have a metric on its scale."""
+        return tuple(
+            float(self._metrics[name].weighed(sign * value)) if name in self._metrics else value
+            for name, sign, value in zip(self.objectives, self._signs.tolist(), minimised, strict=True)
+        )
+
+    def _known_weighed(self, configuration: Configuration) -> Sequence[float]:
+        return self._weighed(self._known_minimised(configuration))
+
     def _known_minimised(self, configuration: Configuration) -> list[float]:
         assert self._known is not None
         key = self.space.key(configuration)
@@ -422,7 +450,7 @@ class AskTell:
 
 def ask_tell(
     space: SearchSpace | Iterable[Parameter],
-    objectives: Mapping[str, Direction] | Sequence[str],
+    objectives: "Mapping[str, Direction | Metric] | Sequence[str]",
     seed: int = 0,
     *,
     population: int = 16,
@@ -454,12 +482,34 @@ def _announce_compiling() -> None:
     )
 
 
-def _directions(objectives: Mapping[str, Direction] | Sequence[str]) -> dict[str, Direction]:
+def _metrics(objectives: "Mapping[str, Direction | Metric] | Sequence[str]") -> "dict[str, Metric]":
+    """The metrics among the objectives."""
+    values = objectives if isinstance(objectives, Mapping) else {}
+    if all(isinstance(value, str) for value in values.values()):
+        return {}
+    from ecojax.study import Metric
+
+    return {name: value for name, value in values.items() if isinstance(value, Metric)}
+
+
+def _objectives_of(record: Any) -> Any:
+    """The objectives of a checkpoint, with their metrics."""
+    if not isinstance(record, Mapping) or all(isinstance(value, str) for value in record.values()):
+        return record
+    from ecojax.study import Metric
+
+    return {
+        name: value if isinstance(value, str) else Metric.from_record(value) for name, value in record.items()
+    }
+
+
+def _directions(objectives: "Mapping[str, Direction | Metric] | Sequence[str]") -> dict[str, Direction]:
     if isinstance(objectives, str):
         objectives = [objectives]
-    named: dict[str, Direction] = (
-        dict(objectives) if isinstance(objectives, Mapping) else dict.fromkeys(objectives, "minimize")
+    given: Mapping[str, Any] = (
+        objectives if isinstance(objectives, Mapping) else dict.fromkeys(objectives, "minimize")
     )
+    named: dict[str, Direction] = {name: getattr(way, "direction", way) for name, way in given.items()}
     if len(named) < len(objectives):
         raise InputError(f"objectives = {list(objectives)} names one twice")
     if not 1 <= len(named) <= MOST_OBJECTIVES:

@@ -443,3 +443,42 @@ def test_compiling_the_model_is_announced_once(caplog):
     assert len(said) == 1
     assert "ask_tell compiles its model of the objectives, which takes some seconds" in said[0]
     assert len(said_after("assisted")[1]) == 1  # compiled already
+
+
+def test_a_metric_among_the_objectives_weighs_them_on_its_scale_and_they_stay_as_they_are() -> None:
+    """It proposes what a search that is told the logarithms does, and tells of what it was told."""
+    cost = ecojax.Metric("cost", "minimize", "J", link="log")
+    plain = ecojax.Metric("cost", "minimize", link="identity")
+
+    def filled(metric: ecojax.Metric, scale) -> AskTell:
+        objectives = {"score": "maximize", "cost": metric}
+        search = ecojax.ask_tell(PARAMETERS, objectives, seed=3, population=4, proposer="nsga2")
+        for _ in range(24):
+            for trial in search.ask():
+                told = evaluate(trial.configuration)
+                search.tell(trial, told | {"cost": scale(told["cost"])})
+        return search
+
+    search, by_hand = filled(cost, float), filled(plain, math.log)
+    assert search.to_arrays()["genome"].tolist() == by_hand.to_arrays()["genome"].tolist()
+    assert search.objectives == OBJECTIVES
+    for member in search.front():
+        assert member.values == pytest.approx(evaluate(member.configuration))
+    again = AskTell.from_json(search.to_json())
+    assert again.to_json() == search.to_json()
+    assert again.ask(3) == search.ask(3)
+
+
+def test_what_is_known_beforehand_is_weighed_too() -> None:
+    cost = ecojax.Metric("cost", "minimize", "J", link="log")
+    search = ecojax.ask_tell(
+        PARAMETERS, {"score": "maximize", "cost": cost}, known=lambda c: {"cost": c["width"] ** 2}
+    )
+    known = search._known_weighed({"rate": 0.1, "width": 16, "block": "residual"})
+    assert math.isnan(known[0])
+    assert known[1] == pytest.approx(math.log(256))
+    record = json.loads(search.to_json())
+    assert record["objectives"] == {"score": "maximize", "cost": cost.to_record()}
+    record["objectives"]["cost"] = {"name": "cost"}
+    with pytest.raises(InputError, match=r"no checkpoint of an ask/tell search: .*'direction' is missing"):
+        AskTell.from_json(json.dumps(record), known=lambda c: {"cost": 1.0})
