@@ -8,7 +8,8 @@ Prints, and writes to benchmarks/results/engine-<device>.json:
     right   final hypervolume of NSGA-II on ZDT1, DTLZ2, WFG and constrained problems, and pymoo's
     fast    generations a second against pymoo's, ask and tell, compilation, an assisted proposal
     wins    hypervolume ratio to the true front at 50, 100, 200 and 500 evaluations, against Optuna's samplers and
-            pymoo's MixedVariableGA, on tables of trained networks, ZDT1-4, ZDT6 and DTLZ2; Wilcoxon's tests
+            pymoo's MixedVariableGA, on tables of trained networks, EC-NAS cells with their joules, ZDT1-4, ZDT6 and
+            DTLZ2; Wilcoxon's tests; and LCBench by PriMO's protocol, 20 trainings
     batch   the same of batches of 4 and 8 with pending trials
     noise   the front that is named when every trial is one random training
 
@@ -67,6 +68,7 @@ def parse() -> argparse.Namespace:
         help="where runs are remembered",
     )
     add("--out", type=Path, help="folder of the record (benchmarks/results; quick: none)")
+    add("--record", default="engine", help="its name, before the device; another keeps a partial run apart")
     tables = os.environ.get("ECOJAX_TABLES", ROOT.parent / "shared" / "data" / "tables")
     add("--tables", type=Path, default=Path(tables), help="folder of the tables, or $ECOJAX_TABLES")
     return parser.parse_args()
@@ -74,24 +76,24 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse()
-    from benchmarks.engine import closed_forms, ours, parts, peers, tables
+    from benchmarks.engine import closed_forms, ours, parts, peers, problems
     from benchmarks.engine.ledger import CHECKPOINTS
     from benchmarks.engine.report import Bars
     from benchmarks.engine.tasks import Remembered, run_all
 
     quick = arguments.quick
     seeds = arguments.seeds or (3 if quick else 15)
-    there = [name for name in tables.TABLES if (arguments.tables / f"{name}.npz").exists()]
-    problems = [*there, *closed_forms.DIMENSIONS]
+    there = problems.there(arguments.tables)
+    everything = [*there, *closed_forms.DIMENSIONS]
     methods = [*ours.METHODS, *(p for p in peers.PEERS if not quick or p not in peers.SLOW)]
-    chosen = arguments.problems or ([*there[:1], "zdt1"] if quick else problems)
-    for given, known in ((chosen, problems), (arguments.methods or [], methods)):
+    chosen = arguments.problems or ([*there[:1], "zdt1"] if quick else everything)
+    for given, known in ((chosen, everything), (arguments.methods or [], methods)):
         if unknown := sorted(set(given) - set(known)):
             sys.exit(f"'{unknown[0]}' is unknown or not there; there are {', '.join(known)}")
     if arguments.trials is not None and arguments.trials < CHECKPOINTS[0]:
         sys.exit(f"--trials {arguments.trials} ends before the first figure; give {CHECKPOINTS[0]} or more")
-    if len(there) < len(tables.TABLES):
-        print(f"only {len(there)} of {len(tables.TABLES)} tables are in the folder given by --tables\n")
+    if len(there) < len(problems.FILES):
+        print(f"only {len(there)} of {len(problems.FILES)} tables are in the folder given by --tables\n")
     plan = parts.Plan(
         tables=arguments.tables.resolve(),
         problems=tuple(chosen),
@@ -139,10 +141,15 @@ def main() -> None:
             print(f"   missed: {bar.what}: {bar.value:g}, bar {bar.sense} {bar.bar:g} {bar.note}".rstrip())
     folder = arguments.out or (None if quick else ROOT / "benchmarks" / "results")
     if folder is not None:
-        write(folder, plan, {part: {"bars": bars[part].records(), **record[part]} for part in wanted})
+        write(
+            folder,
+            arguments.record,
+            plan,
+            {part: {"bars": bars[part].records(), **record[part]} for part in wanted},
+        )
 
 
-def write(folder: Path, plan, record: dict) -> None:  # type: ignore[no-untyped-def]
+def write(folder: Path, name: str, plan, record: dict) -> None:  # type: ignore[no-untyped-def]
     """One JSON a device; the parts that were not measured now stay as they were."""
     import jax
 
@@ -161,7 +168,7 @@ def write(folder: Path, plan, record: dict) -> None:  # type: ignore[no-untyped-
         "seeds": plan.seeds,
         "trials": plan.trials,
     }
-    path = folder / f"engine-{device.platform}.json"
+    path = folder / f"{name}-{device.platform}.json"
     whole = json.loads(path.read_text()) if path.exists() else {}
     whole["curve_at"] = GRID
     whole |= {part: stamp | found for part, found in record.items()}

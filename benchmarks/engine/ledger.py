@@ -19,12 +19,14 @@ class Ledger:
         self.problem, self.trials, self._until = problem, trials, time.perf_counter() + seconds
         self._began = time.perf_counter()
         self._F: list[np.ndarray] = []
+        self._strict: list[np.ndarray] = []
         self._keys: list[tuple] = []
 
     def __call__(self, configuration: Configuration) -> list[float]:
         values = self.problem.objectives(configuration)
         if len(self._F) < self.trials:  # what a generation evaluates beyond the budget is nobody's
             self._F.append(values)
+            self._strict.append(self.problem.strictly(configuration))
             self._keys.append(tuple(configuration[parameter.name] for parameter in self.problem.space))
         return values.tolist()
 
@@ -40,10 +42,12 @@ class Ledger:
             "evaluations": n,
             "repeated": n - len(set(self._keys)),
             "seconds": round(time.perf_counter() - self._began, 2),
-            "ratio": curve(self._F, reached, self.problem.ratio),
-            "strict": curve(self._F, reached, self.problem.strict_ratio),
+            "ratio": curve(self._F, reached, lambda F: self.problem.ratio(np.asarray(F))),
+            "strict": curve(
+                self._strict, reached, lambda points: self.problem.strict_ratio(np.concatenate(points))
+            ),
         }
 
 
 def curve(F: Sequence[np.ndarray], points: Sequence[int], ratio) -> list[float]:  # type: ignore[no-untyped-def]
-    return [round(ratio(np.asarray(F[:point])), 4) for point in points]
+    return [round(ratio(F[:point]), 4) for point in points]

@@ -34,6 +34,10 @@ class Problem:
         """[m]."""
         raise NotImplementedError
 
+    def strictly(self, configuration: Configuration) -> np.ndarray:
+        """[k, m]: the points by which an evaluation counts up to the strict reference."""
+        return self.objectives(configuration)[None]
+
     def noisy(self, configuration: Configuration, rng: np.random.Generator) -> np.ndarray:
         """[m], as one training gives them."""
         raise NotImplementedError(f"{self.name} has no noise")

@@ -30,14 +30,12 @@ SINGLE_THREAD = {
 
 def execute(task: Task) -> dict[str, Any]:
     """The record of a task."""
-    from benchmarks.engine import closed_forms, convergence, ours, peers, tables
+    from benchmarks.engine import convergence, ours, peers, problems
 
     arguments = {key: value for key, value in task.items() if key not in ("kind", "tables")}
     if task["kind"] == "converge":
         return convergence.converge(**arguments)
-    name = arguments.pop("problem")
-    folder = Path(task["tables"])
-    problem = tables.load(name, folder) if name in tables.TABLES else closed_forms.load(name)
+    problem = problems.load(arguments.pop("problem"), Path(task["tables"]))
     run = {"ours": ours.search, "noise": ours.noisy_search, "peer": peers.search}[task["kind"]]
     return run(problem, **arguments)
 
@@ -51,7 +49,10 @@ def _digest(*patterns: str) -> str:
 def identity(task: Task) -> str:
     """What a record is remembered by: the task, and the code that answers it."""
     judge = _digest(
-        "benchmarks/engine/problem.py", "benchmarks/engine/tables.py", "benchmarks/engine/closed_forms.py"
+        *(
+            f"benchmarks/engine/{name}.py"
+            for name in ("problem", "tables", "cells", "lcbench", "closed_forms")
+        )
     )
     theirs = task["kind"] == "peer" or task.get("method") == "pymoo"
     if theirs:

@@ -1,7 +1,8 @@
 """Model-assisted proposals: Gaussian processes of the objectives, searched by an inner NSGA-II.
 
     fit the processes  →  evolve a population on their lower confidence bounds  →  put in exactly what is known
-    beforehand  →  the one that is expected to add most hypervolume
+    beforehand  →  the one that is expected to add most hypervolume; every other time, the one that is expected to move
+    an end of the front furthest
 
 Failed and infeasible trials are modelled too, as the share of feasible ones; running trials count as if they had
 ended as predicted (kriging believer, Ginsbourger et al. 2010), so that batches spread.
@@ -16,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr  # type: ignore[import-untyped]
 
 from ecojax.engine.archive import Archive, Encoded
-from ecojax.engine.improvement import expected_improvement
+from ecojax.engine.improvement import expected_improvement, expected_room
 from ecojax.engine.neighbours import neighbouring_genomes
 from ecojax.engine.variator import padded_size
 from ecojax.jax_devices import cpu_device
@@ -34,8 +35,9 @@ TOLD = 64  # candidates of which known objectives are computed
 SMALLEST = 64
 LOG_RATIO = 10.0  # positive objectives that go so far beyond their median are taken by their logarithm
 LEAST_FEASIBLE = 0.25  # square of the probability under which a candidate is taken for infeasible
-TRIVIAL = 0.05  # standard deviations of an objective
-MARGIN = 0.15  # of the front's span
+MARGIN = 0.1  # standard deviations of an objective, from the worst seen to where hypervolume ends
+ENDS = 2  # every so many proposals one goes to an end of the front
+TRIVIAL = 0.05  # standard deviations of an objective, that an end can be expected to move by
 LEAST_OPTIMISM, MOST_OPTIMISM = 0.2, 2.0
 
 
@@ -62,19 +64,6 @@ class Scale(NamedTuple):
         if self.log:
             values = np.log(np.maximum(values, np.finfo(float).tiny))
         return (np.minimum(values, self.cap) - self.mean) / self.spread
-
-
-def reference_point(front: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Up to where hypervolume counts, `[m]`: a little beyond the front's worst, and beyond nine tenths of all seen.
-
-    Members that a trivial improvement of another would dominate do not count: one that is far worse in an objective
-    for being a trifle better in the next would make ever worse ones worth having.
-    """
-    no_worse = (front[None] <= front[:, None] + TRIVIAL).all(2)
-    far_better = (front[None] < front[:, None] - TRIVIAL).any(2)
-    serious = front[~np.any(no_worse & far_better, axis=1)]
-    stretched = serious.max(0) + MARGIN * np.maximum(np.ptp(serious, axis=0), TRIVIAL)
-    return np.maximum(stretched, np.quantile(observed, 0.9, axis=0))
 
 
 class Rows(NamedTuple):
@@ -125,7 +114,7 @@ class Assistant:
         starts, pool = self._starts(archive, rng), self._pool(archive, rng)
         optimism = np.float64(np.exp(rng.uniform(np.log(LEAST_OPTIMISM), np.log(MOST_OPTIMISM))))
         genomes, mean, spread = self._run(rng, rows, self._fit_rows(rows, rng), starts, pool, optimism)
-        yield from self._chosen(archive, scales, front, genomes, mean.T, spread.T)
+        yield from self._chosen(step, archive, scales, front, genomes, mean.T, spread.T)
 
     # What the model is told
 
@@ -187,6 +176,7 @@ class Assistant:
 
     def _chosen(
         self,
+        step: int,
         archive: Archive,
         scales: Sequence[Scale],
         observed: np.ndarray,
@@ -194,10 +184,10 @@ class Assistant:
         mean: np.ndarray,
         spread: np.ndarray,
     ) -> Iterator[Configuration]:
-        """The candidates by the hypervolume they are expected to add, new or not. Mean and spread are
-        `[n, outputs]`."""
+        """The candidates by what they are expected to add, new or not: hypervolume up to the worst that was seen, or
+        now and then what an end of the front moves by. Mean and spread are `[n, outputs]`."""
         front = observed[archive.front] if len(archive.front) else observed
-        reference = reference_point(front, observed)
+        reference = observed.max(0) + MARGIN
         feasible = np.ones(len(genomes))
         if mean.shape[1] > self.objectives:
             # squared, for beyond a border that it has not found what it promises is extrapolated too
@@ -207,7 +197,7 @@ class Assistant:
         def order(rows: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
             """What likely fails comes last, however much it promises: beyond a boundary the promise is extrapolated.
             Where nothing promises to improve, the least known goes first."""
-            gain = expected_improvement(front, mean, spread, reference) * feasible[rows]
+            gain = feasible[rows] * self._gain(step, front, mean, spread, reference)
             return rows[np.lexsort((-spread.sum(1), -gain, feasible[rows] < LEAST_FEASIBLE))]
 
         best = order(np.arange(len(genomes)), mean, spread)
@@ -217,6 +207,21 @@ class Assistant:
                 told = np.isfinite(values)
                 best = order(rows, np.where(told, values, mean[rows]), np.where(told, 0.0, spread[rows]))
         yield from (self.space.decode(genomes[row]) for row in best)
+
+    def _gain(
+        self, step: int, front: np.ndarray, mean: np.ndarray, spread: np.ndarray, reference: np.ndarray
+    ) -> np.ndarray:
+        """What candidates of `mean` and `spread` `[n, objectives]` are worth at a step, `[n]`.
+
+        Hypervolume alone spends all on the middle: it has no gain beyond the worst that was seen, and at a cheap end it
+        mistakes the doubt about a cost that can sink no further for a tall strip of gain.
+        """
+        if step % ENDS == 0:
+            room = expected_room(front.min(0), mean[:, None], spread[:, None])[:, 0]
+            movable = np.flatnonzero(room.max(0) > TRIVIAL)
+            if len(movable):
+                return np.asarray(room[:, movable[step // ENDS % len(movable)]])
+        return expected_improvement(front, mean, spread, reference)
 
     def _told(
         self, best: np.ndarray, archive: Archive, scales: Sequence[Scale], genomes: np.ndarray

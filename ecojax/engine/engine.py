@@ -38,8 +38,8 @@ class Engine:
 
     Args:
         population: parents that NSGA-II keeps, and size of the first population; at least 2.
-        proposer: who proposes after the first population. "assisted": every second proposal is the best of a model
-            of the objectives, the others vary what is good; "nsga2": children of NSGA-II; "local": one-change
+        proposer: who proposes after the first population. "assisted": seven proposals of eight are the best of a
+            model of the objectives, the eighth varies what is good; "nsga2": children of NSGA-II; "local": one-change
             neighbours of the front (Pareto local search); "sobol", "random".
         violation: total violation of the constraints that are known before a trial is paid for. A configuration
             that violates them is passed over while feasible ones are found.

@@ -87,12 +87,15 @@ def _nsga2(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterat
         yield Proposal(configuration, "variation")
 
 
+UNASSISTED = 8  # every so many proposals one is not the model's, in case that is wrong
+
+
 def _assisted(tools: Tools, step: int, archive: "Archive", hurried: bool) -> Iterator[Proposal]:
-    turn = step % 4
-    if turn % 2 == 0 and not hurried and tools.assistant.ready(archive):
+    turn = step % (2 * UNASSISTED)
+    if (turn + 1) % UNASSISTED and not hurried and tools.assistant.ready(archive):
         for configuration in tools.assistant.propose(step, archive):
             yield Proposal(configuration, "model")
-    if turn == 3:
+    if turn + 1 == UNASSISTED:
         yield from _local(tools, step, archive, hurried)
     yield from _nsga2(tools, step, archive, hurried)
 

@@ -9,7 +9,7 @@ from pymoo.problems import get_problem
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.engine import closed_forms, tables  # noqa: E402
+from benchmarks.engine import cells, closed_forms, lcbench, tables  # noqa: E402
 from benchmarks.engine.ledger import CHECKPOINTS, GRID, Ledger  # noqa: E402
 from benchmarks.engine.problem import volume  # noqa: E402
 from benchmarks.engine.report import signed_rank_p  # noqa: E402
@@ -117,3 +117,41 @@ def test_a_clear_win_is_significant_and_a_tie_is_not() -> None:
     assert signed_rank_p(theirs, theirs) == 1
     assert signed_rank_p(theirs - 0.1, theirs) > 0.99
     assert signed_rank_p([1.0], [0.5]) is None
+
+
+@pytest.fixture
+def cell_problem() -> cells.CellProblem:
+    if not (TABLES / f"{cells.TABLE}.npz").exists():
+        pytest.skip(f"the table {cells.TABLE} is not in the folder ECOJAX_TABLES")
+    return cells.load(cells.NAME, TABLES)
+
+
+def test_cells_are_as_many_networks_as_were_published(cell_problem: cells.CellProblem) -> None:
+    """EC-NAS-Bench has 2,532 different cells of up to five vertices and nine edges, by their graphs' hashes."""
+    with np.load(TABLES / f"{cells.TABLE}.npz") as data:
+        hashes = set(data["hash"])
+    assert len(cell_problem.rows) == len(hashes) == 2532
+
+
+def test_a_cell_is_the_same_in_another_order_and_with_idle_vertices() -> None:
+    def edges(*pairs: tuple[int, int]) -> np.ndarray:
+        return np.array([pair in pairs for pair in cells.PAIRS])
+
+    one = cells.canonical(edges((0, 1), (1, 4), (0, 2), (2, 4)), np.array([0, 1, 2]))
+    other = cells.canonical(edges((0, 2), (2, 4), (0, 3), (3, 4)), np.array([2, 1, 0]))
+    idle = cells.canonical(edges((0, 1), (1, 4), (0, 2), (2, 4), (0, 3)), np.array([0, 1, 2]))
+    assert one == other == idle
+    assert cells.canonical(edges((0, 1), (1, 3)), np.array([0, 1, 2])) is None
+    assert cells.canonical(edges((0, 4)), np.array([0, 1, 2])) == ((), ((0, 1),))
+
+
+def test_a_curve_counts_by_every_checkpoint_strictly_and_by_its_end_otherwise() -> None:
+    if not (TABLES / f"{lcbench.TABLE}.npz").exists():
+        pytest.skip(f"the table {lcbench.TABLE} is not in the folder ECOJAX_TABLES")
+    problem = lcbench.load("lcbench_126026", TABLES)
+    with np.load(TABLES / f"{lcbench.TABLE}.npz") as data:
+        configuration = dict(zip(map(str, data["config_names"]), map(float, data["unit"][7]), strict=True))
+        curve = data["curves"][0, 7, :, :2]
+    np.testing.assert_array_equal(problem.strictly(configuration), curve)
+    np.testing.assert_array_equal(problem.objectives(configuration), curve[-1])
+    assert problem.strict_ratio(problem.curves.reshape(-1, 2)) == pytest.approx(1)
