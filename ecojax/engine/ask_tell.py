@@ -15,6 +15,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from ecojax.engine.archive import Archive, Encoder, Observation
 from ecojax.engine.engine import Engine
 from ecojax.engine.hypervolume import hypervolume
 from ecojax.errors import InputError
-from ecojax.space import Configuration, Parameter, SearchSpace
+from ecojax.space import Configuration, Float, Parameter, SearchSpace
 from ecojax.space.migration import difference, migrated
 from ecojax.space.priors import prior_map
 
@@ -114,11 +115,9 @@ class AskTell:
         )
         self._metrics = _metrics(objectives)
         self.objectives = _directions(objectives)
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise InputError(f"seed = {seed!r} must be a whole number from 0 to {2**32 - 1}")
-        for name, number, least in (("population", population, 1), ("replicate", replicate, 0)):
-            if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MOST_PARENTS:
-                raise InputError(f"{name} = {number!r} must be a whole number from {least} to {MOST_PARENTS}")
+        seed = _whole("seed", seed, 0, 2**32 - 1)
+        population = _whole("population", population, 2, MOST_PARENTS)
+        replicate = _whole("replicate", replicate, 0, MOST_PARENTS)
         self.seed = seed
         self.left_out = 0
         self._signs = np.array([-1.0 if way == "maximize" else 1.0 for way in self.objectives.values()])
@@ -150,8 +149,7 @@ class AskTell:
         They count as pending until they are told, and are not proposed again. The first proposal by model compiles for
         some seconds, which the logger "ecojax" announces. Raises `InputError` for `n` below 1.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise InputError(f"cannot ask for {n!r} configurations; ask for 1 or more")
+        n = _whole("n", n, 1, MOST_PARENTS)
         asked: list[Asked] = []
         while len(asked) < n and not self._exhausted:
             observations = [self._as_weighed(observation) for observation in self._observations()]
@@ -188,12 +186,13 @@ class AskTell:
             trial = trial.id
         told = None if values is None else self._signs * self._values(values)
         excess = _excess(constraints)
-        if isinstance(trial, int) and not isinstance(trial, bool):
+        if isinstance(trial, int | np.integer) and not isinstance(trial, bool):
+            trial = int(trial)
             if trial not in self._trials:
                 raise InputError(f"trial {trial} was never asked for; there are {len(self._trials)} trials")
             configuration, id_ = dict(self._trials[trial].observation.configuration), trial
         elif isinstance(trial, Mapping):
-            configuration = self.space.canonical(_plain(trial))
+            configuration = self._rounded(self.space.canonical(_plain(trial)))
             key = self._encoder(configuration).key
             ids = [i for i, t in self._trials.items() if self._key(t) == key]
             id_ = next((i for i in ids if self._trials[i].observation.pending), ids[-1] if ids else -1)
@@ -393,6 +392,18 @@ class AskTell:
         trial = self._trials[id_]
         return Asked(id_, dict(trial.observation.configuration), trial.origin)
 
+    def _rounded(self, configuration: Configuration) -> Configuration:
+        """With its reals as they would be proposed, so that one told with digits that got lost or added is the same."""
+        rounded = dict(configuration)
+        for parameter in self.space:
+            if isinstance(parameter, Float) and parameter.name in rounded:
+                rounded[parameter.name] = parameter.rounded(float(rounded[parameter.name]))
+        return rounded
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As its checkpoint, the `known` function and what was left out; compiled programs are made anew."""
+        return _restored, (self.to_json(), self._known, self.left_out, self._exhausted)
+
     def _key(self, trial: _Trial) -> str:
         return self._encoder(trial.observation.configuration).key
 
@@ -446,6 +457,12 @@ class AskTell:
                 values = dict.fromkeys(self.objectives, math.nan) | dict(values)
             self._known_values[key] = (self._signs * self._values(values)).tolist()
         return self._known_values[key]
+
+
+def _restored(text: str, known: Known | None, left_out: int, exhausted: bool) -> AskTell:
+    search = AskTell.from_json(text, known=known)
+    search.left_out, search._exhausted = left_out, exhausted
+    return search
 
 
 def ask_tell(
@@ -506,6 +523,10 @@ def _objectives_of(record: Any) -> Any:
 def _directions(objectives: "Mapping[str, Direction | Metric] | Sequence[str]") -> dict[str, Direction]:
     if isinstance(objectives, str):
         objectives = [objectives]
+    if isinstance(objectives, set | frozenset):
+        raise InputError(
+            f"objectives = {objectives!r} is a set, whose order is not the same in every process; give a list or a dict"
+        )
     given: Mapping[str, Any] = (
         objectives if isinstance(objectives, Mapping) else dict.fromkeys(objectives, "minimize")
     )
@@ -520,6 +541,17 @@ def _directions(objectives: "Mapping[str, Direction | Metric] | Sequence[str]") 
                 f"objective {name!r}: {direction!r} is no direction; write 'minimize' or 'maximize'"
             )
     return named
+
+
+def _whole(name: str, number: Any, least: int, most: int) -> int:
+    """`number` as an int, NumPy's integers too."""
+    try:
+        whole = None if isinstance(number, bool | np.bool_) else index(number)
+    except TypeError:
+        whole = None
+    if whole is None or not least <= whole <= most:
+        raise InputError(f"{name} = {number!r} must be a whole number from {least} to {most}")
+    return whole
 
 
 def _with_priors(space: SearchSpace, priors: Mapping[str, Mapping[str, float]]) -> SearchSpace:
@@ -546,10 +578,15 @@ def _excess(constraints: Mapping[str, float] | Sequence[float] | None) -> float:
 def _numbers(values: Any, what: str) -> np.ndarray:
     """`[n]` float64. Text is no number, even where it looks like one."""
     try:
+        if isinstance(values, list | tuple):  # of which NumPy takes no scalars of JAX
+            values = [value.item() if hasattr(value, "item") else value for value in values]
         numbers = np.atleast_1d(np.asarray(values))
-        if numbers.dtype.kind not in "fiub" and numbers.size:
+        kind = numbers.dtype.kind
+        if kind in "SUcMm" or (
+            kind == "O" and not all(hasattr(number, "__float__") for number in numbers.flat)
+        ):
             raise ValueError
-        numbers = numbers.astype(np.float64)
+        numbers = numbers.astype(np.float64)  # of bfloat16 and the like, too
     except (ValueError, TypeError):
         raise InputError(f"{what} = {values!r} must be numbers") from None
     if numbers.ndim != 1:

@@ -9,6 +9,7 @@ the whole archive. Nothing is remembered between calls but what is expensive to 
 proposes, on the archive it left, what it would have proposed.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from importlib.util import find_spec
@@ -28,6 +29,7 @@ from ecojax.space.priors import Prior
 from ecojax.wording import option
 
 RANDOM_DRAWS = 2000
+MOST_LISTED = 1 << 18  # configurations that are gone through one by one
 CHECKS = 64  # candidates whose constraints are computed before an infeasible one is taken
 
 Violation = Callable[[Configuration], float]
@@ -189,6 +191,18 @@ class Engine:
             # in the end without the prior, which may all but exclude what is left
             prior_holds = draw < RANDOM_DRAWS // 2
             yield Proposal(self.space.decode(self._prior(genome) if prior_holds else genome), "random")
+        yield from self._rest(int(rng.integers(MOST_LISTED)))
+
+    def _rest(self, start: int) -> Iterator[Proposal]:
+        """Every configuration of a space without reals, from a place of its list on: the last few of it are hardly ever
+        drawn."""
+        levels = self.space.levels
+        count = math.prod(map(int, levels)) if levels.all() else math.inf
+        if count > MOST_LISTED:
+            return
+        for place in range(int(count)):
+            level = np.unravel_index((start + place) % int(count), levels)
+            yield Proposal(self.space.decode((np.array(level) + 0.5) / levels), "random")
 
     def _replicate(self, archive: Archive) -> Proposal:
         """The front's member that was tried least often, failed and running repeats included; of several the first by

@@ -76,7 +76,11 @@ class Float:
             value = math.exp(math.log(low) + gene * (math.log(high) - math.log(low)))
         else:
             value = low + gene * (high - low)
-        return min(max(float(f"{value:.{SIGNIFICANT_DIGITS}g}"), low), high)
+        return self.rounded(value)
+
+    def rounded(self, value: float) -> float:
+        """`value` as it would be proposed: to so many significant digits, within the bounds."""
+        return min(max(float(f"{value:.{SIGNIFICANT_DIGITS}g}"), float(self.low)), float(self.high))
 
     def contains(self, value: Any) -> bool:
         return _is_number(value) and self.low <= value <= self.high

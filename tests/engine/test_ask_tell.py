@@ -1,11 +1,15 @@
 """Ask and tell: what a program that evaluates for itself may rely on."""
 
+import copy
 import json
 import math
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -392,7 +396,7 @@ def test_wrong_trials_are_refused(trial, says) -> None:
         ({"objectives": list("abcdefg")}, "1 to 6 objectives, got 7"),
         ({"objectives": ["a", "a"]}, "names one twice"),
         ({"objectives": {"a": "up"}}, "'up' is no direction"),
-        ({"population": 1}, "too small"),
+        ({"population": 1}, "must be a whole number from 2"),
         ({"proposer": "oracle"}, "'oracle' is unknown"),
         ({"seed": -1}, "seed = -1"),
         ({"queue": [{"height": 3}]}, "unknown parameter 'height'"),
@@ -409,7 +413,7 @@ def test_wrong_options_are_refused(options, says) -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, None])
 def test_a_wrong_number_is_refused(n) -> None:
-    with pytest.raises(InputError, match="ask for 1 or more"):
+    with pytest.raises(InputError, match="must be a whole number from 1"):
         searched().ask(n)
 
 
@@ -482,3 +486,63 @@ def test_what_is_known_beforehand_is_weighed_too() -> None:
     record["objectives"]["cost"] = {"name": "cost"}
     with pytest.raises(InputError, match=r"no checkpoint of an ask/tell search: .*'direction' is missing"):
         AskTell.from_json(json.dumps(record), known=lambda c: {"cost": 1.0})
+
+
+def test_a_finite_space_is_told_to_be_exhausted_only_when_it_is() -> None:
+    space = SearchSpace([Int("a", 0, 19), Int("b", 0, 9), Choice("c", tuple("abcdefghij"))])
+    search = ecojax.ask_tell(space, ["loss"], proposer="random", population=2)
+    asked = {space.key(trial.configuration) for trial in search.ask(2001)}
+    assert len(asked) == space.size() == 2000
+    assert search.exhausted
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+def test_numpys_integers_are_whole_numbers(kind: type) -> None:
+    def two(number):
+        search = ecojax.ask_tell([Float("x", 0, 1)], ["loss"], seed=number(3), population=number(4))
+        _, second = search.ask(number(2))
+        search.tell(number(second.id), 1.0)
+        return search.to_json()
+
+    assert two(kind) == two(int)
+
+
+@pytest.mark.parametrize("kind", [jnp.bfloat16, np.float16, np.float32, np.int8, Fraction])
+def test_any_real_number_is_a_value(kind) -> None:
+    search = ecojax.ask_tell([Float("x", 0, 1)], ["loss", "cost"])
+    (trial,) = search.ask()
+    search.tell(trial, {"loss": kind(3), "cost": kind(2)})
+    assert search.front()[0].values == {"loss": 3.0, "cost": 2.0}
+
+
+@pytest.mark.parametrize("value", ["3", b"3", 3j, np.datetime64("2020-01-01"), [1, "2"]])
+def test_what_is_no_real_number_is_refused(value) -> None:
+    search = ecojax.ask_tell([Float("x", 0, 1)], ["loss"])
+    (trial,) = search.ask()
+    with pytest.raises(InputError, match="must be numbers"):
+        search.tell(trial, value)
+
+
+def test_a_set_of_objectives_is_refused() -> None:
+    with pytest.raises(
+        InputError, match="is a set, whose order is not the same in every process; give a list"
+    ):
+        ecojax.ask_tell([Float("x", 0, 1)], {"loss", "cost"})
+
+
+def test_a_real_that_is_told_with_other_digits_is_the_one_that_was_asked() -> None:
+    search = ecojax.ask_tell([Float("x", 1e-5, 1, log=True)], ["loss"])
+    (trial,) = search.ask()
+    x = trial.configuration["x"]
+    assert search.tell({"x": x * (1 + 1e-9)}, 1.0) == trial.id
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda search: pickle.loads(pickle.dumps(search))])
+def test_a_search_can_be_copied_and_pickled(again) -> None:
+    search = ecojax.ask_tell([Float("x", 0, 1), Choice("c", ("p", "q"))], ["loss", "cost"], seed=5)
+    for trial in search.ask(20):
+        search.tell(trial, [trial.configuration["x"], 1 - trial.configuration["x"] ** 2])
+    search.ask()
+    twin = again(search)
+    assert json.loads(twin.to_json()) == json.loads(search.to_json())
+    assert twin.ask(3) == search.ask(3)
