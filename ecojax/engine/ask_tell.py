@@ -196,6 +196,8 @@ class AskTell:
             key = self._encoder(configuration).key
             ids = [i for i, t in self._trials.items() if self._key(t) == key]
             id_ = next((i for i in ids if self._trials[i].observation.pending), ids[-1] if ids else -1)
+            if ids:  # which may have been queued, or is a default, with more digits
+                configuration = dict(self._trials[id_].observation.configuration)
         else:
             raise InputError(f"cannot tell of {trial!r}; give what ask() gave, its id, or a configuration")
         if id_ < 0:
@@ -392,7 +394,7 @@ class AskTell:
         trial = self._trials[id_]
         return Asked(id_, dict(trial.observation.configuration), trial.origin)
 
-    def _rounded(self, configuration: Configuration) -> Configuration:
+    def _rounded(self, configuration: Mapping[str, Any]) -> Configuration:
         """With its reals as they would be proposed, so that one told with digits that got lost or added is the same."""
         rounded = dict(configuration)
         for parameter in self.space:
@@ -405,7 +407,8 @@ class AskTell:
         return _restored, (self.to_json(), self._known, self.left_out, self._exhausted)
 
     def _key(self, trial: _Trial) -> str:
-        return self._encoder(trial.observation.configuration).key
+        """What a configuration that is told has in common with it."""
+        return self._encoder(self._rounded(trial.observation.configuration)).key
 
     def _observations(self) -> list[Observation]:
         return [trial.observation for trial in self._trials.values()]

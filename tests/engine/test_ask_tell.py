@@ -537,6 +537,22 @@ def test_a_real_that_is_told_with_other_digits_is_the_one_that_was_asked() -> No
     assert search.tell({"x": x * (1 + 1e-9)}, 1.0) == trial.id
 
 
+@pytest.mark.parametrize("told", [0.123456789, 0.12345679, 0.123457])
+def test_a_real_that_was_queued_with_more_digits_than_are_proposed_is_told_of_as_it_was_asked(told) -> None:
+    search = ecojax.ask_tell([Float("x", 0, 1)], ["loss"], queue=[{"x": 0.123456789}])
+    (trial,) = search.ask()
+    assert [search.tell({"x": told}, loss) for loss in (1.0, 3.0)] == [trial.id, trial.id + 1]
+    (member,) = search.front()
+    assert member.configuration == {"x": 0.123456789}
+    assert (member.values, member.replicates, search.pending) == ({"loss": 2.0}, 2, [])
+
+
+def test_a_default_with_more_digits_than_are_proposed_is_told_of_as_it_was_asked() -> None:
+    search = ecojax.ask_tell([Float("x", 0, 1, default=1 / 3), Choice("c", ("p", "q"))], ["loss"], queue=[{}])
+    (trial,) = search.ask()
+    assert search.tell(trial.configuration, 1.0) == trial.id
+
+
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda search: pickle.loads(pickle.dumps(search))])
 def test_a_search_can_be_copied_and_pickled(again) -> None:
     search = ecojax.ask_tell([Float("x", 0, 1), Choice("c", ("p", "q"))], ["loss", "cost"], seed=5)
