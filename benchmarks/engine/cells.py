@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine.problem import REFERENCE_QUANTILE, Problem, volume
-from ecojax.engine.dominance import is_non_dominated
+from benchmarks.engine.problem import Problem, judged_by
 from ecojax.space import Choice, Configuration, SearchSpace
 
 NAME, TABLE = "ecnas_cells", "ecnas_5V9E_4epochs"
@@ -89,9 +88,6 @@ def load(name: str, folder: Path) -> CellProblem:
     F = np.stack([error, np.log10(joules)], axis=1)
     rows = {canonical(e, o): f for e, o, f in zip(edges, operations, F, strict=True)}
     rows.pop(None, None)
-    reference = np.quantile(F, REFERENCE_QUANTILE, axis=0)
-    front = F[is_non_dominated(F)]
-    strict = front.max(axis=0) + STRICT_SPAN * np.ptp(front, axis=0)
     space = SearchSpace(
         [
             *(Choice(_edge(pair), ("no", "yes"), ordered=False) for pair in PAIRS),
@@ -99,13 +95,10 @@ def load(name: str, folder: Path) -> CellProblem:
         ]
     )
     return CellProblem(
+        **judged_by(F, STRICT_SPAN),
         name=name,
         space=space,
-        reference=reference,
-        true_hypervolume=volume(F, reference),
         cheap=(False, False),
-        strict_reference=strict,
-        strict_hypervolume=volume(F, strict),
         rows=rows,
         worst=F.max(axis=0),
     )

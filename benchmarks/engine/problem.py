@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import moocore
 import numpy as np
 
+from ecojax.engine.dominance import is_non_dominated
 from ecojax.space import Configuration, SearchSpace
 
 REFERENCE_QUANTILE = 0.95
@@ -53,6 +55,22 @@ class Problem:
     def strict_ratio(self, F: np.ndarray | Sequence[Sequence[float]]) -> float:
         """The same up to the strict reference."""
         return volume(F, self.strict_reference) / self.strict_hypervolume
+
+
+def judged_by(F: np.ndarray, strict_span: float) -> dict[str, Any]:
+    """The reference points of a table of objectives `F` [rows, m], and the hypervolumes of its true front up to them.
+
+    The strict point lies beyond the front's own worst by `strict_span` of its span.
+    """
+    reference = np.quantile(F, REFERENCE_QUANTILE, axis=0)
+    front = F[is_non_dominated(F)]
+    strict = front.max(axis=0) + strict_span * np.ptp(front, axis=0)
+    return {
+        "reference": reference,
+        "true_hypervolume": volume(F, reference),
+        "strict_reference": strict,
+        "strict_hypervolume": volume(F, strict),
+    }
 
 
 def volume(F: np.ndarray | Sequence[Sequence[float]], reference: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.engine import cells, closed_forms, lcbench, tables
 from benchmarks.engine.problem import Problem
 
-# problems whose optimum is known from a file, and the file
+# by problem, the file that it is read from
 FILES = {
     **{name: name for name in tables.TABLES},
     cells.NAME: cells.TABLE,
@@ -14,7 +14,7 @@ FILES = {
 
 
 def there(folder: Path) -> list[str]:
-    """The problems whose file is in a folder."""
+    """The problems that can be read from a folder."""
     return [name for name, file in FILES.items() if (folder / f"{file}.npz").exists()]
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine.problem import REFERENCE_QUANTILE, Problem, volume
-from ecojax.engine.dominance import is_non_dominated
+from benchmarks.engine.problem import Problem, judged_by
 from ecojax.space import Choice, Configuration, SearchSpace
 
 TABLES = ("fcnet_slice_localization", "fcnet_naval_propulsion", "nasbench201_cifar10")
@@ -71,17 +70,11 @@ def load(name: str, folder: Path) -> TableProblem:
     row = np.full([len(values) for values in choices.values()], -1)
     row[tuple(index.T)] = np.arange(len(index))
     F = np.stack([first, second], axis=1)
-    reference = np.quantile(F, REFERENCE_QUANTILE, axis=0)
-    front = F[is_non_dominated(F)]
-    strict = front.max(axis=0) + STRICT_SPAN * np.ptp(front, axis=0)
     return TableProblem(
+        **judged_by(F, STRICT_SPAN),
         name=name,
         space=space,
-        reference=reference,
-        true_hypervolume=volume(F, reference),
         cheap=(False, True),
-        strict_reference=strict,
-        strict_hypervolume=volume(F, strict),
         row=row,
         F=F,
         trainings=trainings,

@@ -213,8 +213,8 @@ class Assistant:
     ) -> np.ndarray:
         """What candidates of `mean` and `spread` `[n, objectives]` are worth at a step, `[n]`.
 
-        Hypervolume alone spends all on the middle: it has no gain beyond the worst that was seen, and at a cheap end it
-        mistakes the doubt about a cost that can sink no further for a tall strip of gain.
+        On every other step that is how far they are expected to lower one objective below the best so far. Hypervolume
+        alone seldom leads there: it counts nothing beyond the worst that was seen.
         """
         if step % ENDS == 0:
             room = expected_room(front.min(0), mean[:, None], spread[:, None])[:, 0]
